@@ -1,0 +1,89 @@
+# `make` prints what it can do. Everything Python lives in .venv; nothing is installed anywhere else.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.stamp
+
+# CONTEXT=name uses that context of your kubeconfig instead of a cluster of our own; PROVIDER=kind asks for kind.
+# A KUBECONFIG in the environment is never taken for permission to use its cluster.
+export CONTEXT PROVIDER
+
+CONTROLPLANE := PYTHONPATH=hack $(BIN)/python -m controlplane
+PYTEST := $(BIN)/pytest -m "not soak"
+
+.PHONY: help
+help: ## print this
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  CONTEXT=name    use that kubeconfig context instead of a cluster of our own"
+	@echo "  PROVIDER=kind   use kind in a Docker engine instead"
+
+.PHONY: venv
+venv: $(STAMP) ## create .venv with every pinned dependency
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+.PHONY: cluster-up
+cluster-up: $(STAMP) ## start a Kubernetes API server (first build about 6 minutes, then seconds)
+	@$(CONTROLPLANE) up
+
+.PHONY: cluster-down
+cluster-down: $(STAMP) ## stop it and leave nothing behind
+	@$(CONTROLPLANE) down
+
+.PHONY: cluster-env
+cluster-env: $(STAMP) ## print the exports that point a shell at it
+	@$(CONTROLPLANE) env
+
+.PHONY: crds
+crds: $(STAMP) ## write crds/ from the API's models
+	$(BIN)/python -m drover.api.crd crds/
+
+.PHONY: lint
+lint: $(STAMP) ## style, types, layers, and crds/ as generated
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m drover.api.crd --check crds/
+
+.PHONY: unit
+unit: $(STAMP) ## unit and property tests
+	$(PYTEST) tests/unit tests/control
+
+.PHONY: simulation
+simulation: $(STAMP) ## the whole system in virtual time, by seed
+	$(PYTEST) -n 2 tests/simulation
+
+.PHONY: integration
+integration: $(STAMP) ## tests against a real API server
+	$(PYTEST) -n 0 tests/integration
+
+.PHONY: test
+test: unit simulation integration ## all tests but the soak
+
+.PHONY: soak
+soak: $(STAMP) ## the long tests
+	$(BIN)/pytest -m soak tests
+
+.PHONY: demo
+demo: $(STAMP) ## a data centre on a real API server, one host drained live (KEEP=1 leaves it up)
+	$(BIN)/python hack/demo.py
+
+.PHONY: bench
+bench: $(STAMP) ## benchmarks
+	$(BIN)/pytest benchmarks
+
+.PHONY: clean
+clean: ## stop the cluster, remove .venv and everything generated
+	if [ -x $(BIN)/python ] && [ -d .cache/cluster ]; then $(CONTROLPLANE) down; fi
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist operator/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

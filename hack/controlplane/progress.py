@@ -1,0 +1,62 @@
+"""What a person sees while waiting: one line a step, on stderr, with the seconds it took."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import STDOUT, Popen, TimeoutExpired
+
+_HEARTBEAT_SECONDS = 30
+
+
+class ControlPlaneError(RuntimeError):
+    """The control plane cannot do what was asked; the message is for the person who asked."""
+
+
+def say(message: str) -> None:
+    """Print one progress line."""
+    print(f"controlplane: {message}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Announce ``what``, then say how many seconds it took; silent about the time when it fails."""
+    print(f"controlplane: {what} ...", end="", file=sys.stderr, flush=True)
+    begun = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print(" failed", file=sys.stderr, flush=True)
+        raise
+    print(f" {time.monotonic() - begun:.1f} s", file=sys.stderr, flush=True)
+
+
+def run_with_heartbeat(
+    command: Sequence[str], env: dict[str, str], log: Path, cwd: Path | None = None
+) -> None:
+    """Run ``command`` with its output in ``log``, a sign of life on stderr every half minute.
+
+    Raises ControlPlaneError with the end of the log when the command fails.
+    """
+    begun = time.monotonic()
+    with log.open("wb") as output, Popen(command, env=env, cwd=cwd, stdout=output, stderr=STDOUT) as process:
+        try:
+            while True:
+                try:
+                    code = process.wait(timeout=_HEARTBEAT_SECONDS)
+                    break
+                except TimeoutExpired:
+                    print(f" {time.monotonic() - begun:.0f} s ...", end="", file=sys.stderr, flush=True)
+        except BaseException:
+            process.kill()
+            raise
+    if code != 0:
+        raise ControlPlaneError(f"{' '.join(command)} exited with {code}:\n{tail(log)}")
+
+
+def tail(log: Path, lines: int = 20) -> str:
+    """The last lines of a log file, indented; empty when there is none."""
+    if not log.exists():
+        return ""
+    return "\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,48 @@
+"""The registry of kinds: by name, by plural, and from a raw object to its model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drover.api.flavor import Flavor
+from drover.api.host import Host
+from drover.api.image import Image
+from drover.api.meta import API_VERSION, AnyResource, dump
+from drover.api.migrationplan import MigrationPlan
+from drover.api.network import Network
+from drover.api.nodepool import NodePool
+from drover.api.virtualmachine import VirtualMachine
+from drover.api.virtualmachinemigration import VirtualMachineMigration
+from drover.api.volume import Volume
+
+KINDS: dict[str, type[AnyResource]] = {
+    kind.KIND: kind
+    for kind in (
+        NodePool,
+        Host,
+        Flavor,
+        Image,
+        Volume,
+        Network,
+        VirtualMachine,
+        VirtualMachineMigration,
+        MigrationPlan,
+    )
+}
+"""Every kind by its name, referred-to kinds before those that refer to them."""
+
+BY_PLURAL: dict[str, type[AnyResource]] = {kind.PLURAL: kind for kind in KINDS.values()}
+"""Every kind by its plural, the word in its URL."""
+
+
+def parse(raw: dict[str, Any]) -> AnyResource:
+    """The typed object of a raw one, with the schema's defaults filled in.
+
+    Raises KeyError for a kind that is not Drover's, pydantic.ValidationError for a value its schema refuses.
+    """
+    return KINDS[raw["kind"]].model_validate(raw)
+
+
+def manifest(resource: AnyResource) -> dict[str, Any]:
+    """The wire form of an object with its apiVersion and kind: the inverse of `parse`."""
+    return {"apiVersion": API_VERSION, "kind": resource.KIND, **dump(resource)}

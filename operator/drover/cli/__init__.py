@@ -1,0 +1,1 @@
+"""The command line: ``drover run``, ``drover simulate``, ``drover version``."""

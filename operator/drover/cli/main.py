@@ -1,0 +1,23 @@
+"""The ``drover`` command."""
+
+from __future__ import annotations
+
+import typer
+
+from drover import __version__
+from drover.cli.run import run
+from drover.cli.simulate import simulate
+
+app = typer.Typer(
+    help="Runs an IaaS cloud's virtual machines as Kubernetes custom resources.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+app.command()(simulate)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)

@@ -1,0 +1,59 @@
+"""``drover run``: the operator."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from typing import Annotated, Literal
+
+import aiohttp
+import kopf
+import typer
+
+from drover import __version__
+from drover.control.controllers import CONTROLLERS
+from drover.kube.api import FatalError
+from drover.kube.connection import Connection
+from drover.kube.operator import Options
+from drover.kube.operator import run as run_operator
+from drover.observe import logs
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    kubeconfig: Annotated[
+        str | None, typer.Option(help="Kubeconfig file; in a pod its service account, else KUBECONFIG.")
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig; its current one.")] = None,
+    namespace: Annotated[str, typer.Option(help="Namespace of the Lease.")] = "drover-system",
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of /healthz, /readyz and /metrics; 0 for any free one.")
+    ] = 8080,
+    lease_duration: Annotated[
+        int, typer.Option(min=2, max=3600, help="Seconds after which a silent leader is taken for dead.")
+    ] = 15,
+    identity: Annotated[str | None, typer.Option(help="Name of this instance; the host's with a random part.")] = None,
+    log_format: Annotated[Literal["text", "json"], typer.Option(help="How to log.")] = "text",
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], typer.Option(help="What to log.")] = "info",
+) -> None:
+    """Run the operator until SIGTERM; of several only the holder of the Lease acts."""
+    logs.configure(log_format, log_level)
+    identity = identity or f"{os.environ.get('POD_NAME') or socket.gethostname()}_{secrets.token_hex(4)}"
+    options = Options(namespace, identity, lease_duration, metrics_port=metrics_port)
+    log.info("starting", extra={"version": __version__, "identity": identity})
+    try:
+        asyncio.run(run_operator(Connection(kubeconfig, context), options, CONTROLLERS))
+    except FatalError as error:
+        log.error(str(error))
+        raise typer.Exit(1) from error
+    except (aiohttp.ClientError, TimeoutError, kopf.LoginError) as error:
+        log.error("stopped: the Kubernetes API server is lost", extra={"error": repr(error)})
+        raise typer.Exit(1) from error
+    except Exception as error:
+        log.exception("stopped by a defect")
+        raise typer.Exit(1) from error
+    log.info("stopped")

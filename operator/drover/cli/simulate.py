@@ -1,0 +1,136 @@
+"""``drover simulate``: manifests in, and what the operator would make of them, in virtual time."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+import yaml
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from drover.api.quantity import human
+from drover.sim.rehearsal import rehearse
+from drover.sim.report import MigrationLine, Report, Told
+from drover.sim.store import ApiError
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def duration(text: str) -> timedelta:
+    """``90s``, ``1h30m``, ``7d``."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise typer.BadParameter(f"{text!r} is not a duration: write 90s, 1h30m or 7d")
+    return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
+
+
+def simulate(
+    manifests: Annotated[list[Path], typer.Argument(help="YAML files, or folders of them.", exists=True)],
+    for_: Annotated[
+        timedelta, typer.Option("--for", parser=duration, metavar="DURATION", help="Virtual time: 90s, 1h30m, 7d.")
+    ] = timedelta(hours=1),
+    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 1,
+    faults: Annotated[bool, typer.Option(help="Let the operator, its network and hosts fail now and then.")] = False,
+    output: Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="How to tell it.")] = "text",
+    events: Annotated[int, typer.Option(min=0, help="Lines of the timeline, the last ones; 0 for all.")] = 60,
+) -> None:
+    """Run the operator on manifests in virtual time, with no cluster, and tell what happened."""
+    try:
+        raw = [document for path in manifests for document in read(path)]
+        told = _with_progress(raw, for_, seed, faults)
+    except (ApiError, yaml.YAMLError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    if output == "json":
+        typer.echo(json.dumps(asdict(told), indent=2))
+    else:
+        _tell(told, Console(), events)
+    if told.failures:
+        raise typer.Exit(2)
+
+
+def read(path: Path) -> Iterator[dict[str, Any]]:
+    """Every object of a file, or of the YAML files of a folder in the order of their names."""
+    files = sorted(file for file in path.rglob("*") if file.suffix in (".yaml", ".yml")) if path.is_dir() else [path]
+    for file in files:
+        for document in yaml.safe_load_all(file.read_text()):
+            if isinstance(document, dict):
+                yield from document.get("items", ()) if document.get("kind") == "List" else (document,)
+
+
+def _with_progress(raw: Sequence[dict[str, Any]], length: timedelta, seed: int, faults: bool) -> Report:
+    columns = (TextColumn("simulating"), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=1.0)
+        return rehearse(raw, length, seed, faults=faults, progress=lambda share: bar.update(task, completed=share))
+
+
+def _tell(told: Report, console: Console, events: int) -> None:
+    _timeline(told.timeline, console, events)
+    length = timedelta(seconds=told.simulated_seconds)
+    console.print(f"\n[bold]{length} simulated[/] (seed {told.seed}): {told.steps} steps, {told.writes} writes")
+    console.print("VMs: " + (", ".join(f"{count} {phase}" for phase, count in told.phases.items()) or "none"))
+    if told.hosts:
+        console.print(_hosts(told))
+    if told.migrations:
+        console.print(_migrations(told.migrations))
+    for waiting in told.waiting:
+        console.print(f"[yellow]{waiting.virtual_machine}[/] {waiting.reason}: {waiting.message}")
+    for failure in told.failures:
+        console.print(f"[red]defect[/] {failure}", markup=True, highlight=False)
+
+
+def _timeline(timeline: Sequence[Told], console: Console, events: int) -> None:
+    shown = timeline[-events:] if events else timeline
+    if len(shown) < len(timeline):
+        console.print(f"[dim]({len(timeline) - len(shown)} earlier events; --events 0 shows all)[/]")
+    for line in shown:
+        colour = "yellow" if line.warning else "default"
+        at = str(timedelta(seconds=round(line.seconds, 1)))[:9]
+        console.print(f"[dim]{at:>9}[/] {line.about} [{colour}]{line.reason}[/] {line.message}", highlight=False)
+
+
+def _hosts(told: Report) -> Table:
+    table = Table(title="Hosts", title_justify="left")
+    for name in ("Host", "State"):
+        table.add_column(name)
+    for name in ("VMs", "CPU%", "Memory%"):
+        table.add_column(name, justify="right")
+    for host in told.hosts:
+        shares = (f"{host.cpu_percent:.0f}", f"{host.memory_percent:.0f}")
+        table.add_row(host.name, host.phase, str(host.virtual_machines), *shares)
+    return table
+
+
+def _migrations(lines: Sequence[MigrationLine]) -> Table:
+    table = Table(title="Migrations: played, and (predicted)", title_justify="left")
+    for name in ("Migration", "VM", "Route", "Result"):
+        table.add_column(name)
+    for name in ("Passes", "Sent", "Downtime ms", "Duration s"):
+        table.add_column(name, justify="right")
+    for line in lines:
+        table.add_row(
+            line.name,
+            line.virtual_machine,
+            f"{line.source} > {line.target}",
+            line.reason or line.phase,
+            str(line.passes),
+            human(line.sent_bytes),
+            _beside(line.downtime_ms, line.downtime_predicted_ms),
+            _beside(line.duration_s, line.duration_predicted_s),
+        )
+    return table
+
+
+def _beside(played: float, predicted: float | None) -> str:
+    return f"{played:.1f} ({predicted:.1f})" if predicted is not None else f"{played:.1f}"

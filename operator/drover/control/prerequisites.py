@@ -1,0 +1,199 @@
+"""What a VM needs before it can be placed, checked in order: flavor, image, networks, volumes, addresses.
+
+``gather`` reads everything from the World into one value; each rule looks at one thing and returns what is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drover.api.flavor import Flavor
+from drover.api.meta import API_VERSION, Key, ObjectMeta, OwnerReference
+from drover.api.quantity import human
+from drover.api.virtualmachine import (
+    AttachedVolume,
+    Interface,
+    ResolvedFlavor,
+    VirtualMachine,
+    VirtualMachineVolume,
+)
+from drover.api.volume import Volume, VolumeSource, VolumeSpec
+from drover.control.claims import images_of_vm, volume_name
+from drover.control.interfaces import NoAddress, allocate_interfaces
+from drover.control.outcome import Create
+from drover.control.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """All a VM needs to be placed and started."""
+
+    flavor: ResolvedFlavor
+    interfaces: tuple[Interface, ...]
+    volumes: tuple[AttachedVolume, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The first thing missing. ``stalled``: waiting does not mend it, somebody has to change something."""
+
+    reason: str
+    message: str
+    stalled: bool = False
+    create: tuple[Create, ...] = ()
+    """Volumes to make from templates meanwhile."""
+
+
+def gather(vm: VirtualMachine, world: World) -> Ready | Missing:
+    flavor = resolve_flavor(vm, world)
+    if isinstance(flavor, Missing):
+        return flavor
+    missing = _image(vm, flavor, world) or _networks(vm, world)
+    if missing is not None:
+        return missing
+    volumes = _volumes(vm, world)
+    if isinstance(volumes, Missing):
+        return volumes
+    interfaces = allocate_interfaces(vm, world)
+    if isinstance(interfaces, NoAddress):
+        return Missing("AddressUnavailable", interfaces.message, stalled=interfaces.stalled)
+    return Ready(flavor, interfaces, volumes)
+
+
+def resolve_flavor(vm: VirtualMachine, world: World) -> ResolvedFlavor | Missing:
+    """The size to start with: the flavor's, or the copy the VM holds of one that is gone."""
+    name = vm.spec.flavor_ref.name
+    held = vm.status.flavor if vm.status.flavor is not None and vm.status.flavor.name == name else None
+    flavor = world.get(Flavor, "", name)
+    if flavor is None or flavor.deleting:
+        message = f"flavor {name} does not exist: create it, or set spec.flavorRef.name to one of `kubectl get flv`"
+        return held or Missing("FlavorNotFound", message, stalled=True)
+    if flavor.spec.lifecycle.state == "Obsolete" and held is None:
+        replacement = flavor.spec.lifecycle.replacement_ref
+        instead = f"use {replacement.name}" if replacement else "use one of `kubectl get flv`"
+        return Missing("FlavorObsolete", f"flavor {name} takes no new VMs: {instead}", stalled=True)
+    spec = flavor.spec
+    return ResolvedFlavor(
+        name=name,
+        generation=flavor.metadata.generation,
+        vcpus=spec.cpu.guest,
+        memory_bytes=spec.memory.guest.bytes,
+        root_disk_bytes=spec.root_disk.size.bytes if spec.root_disk else 0,
+        bandwidth_bytes_per_second=spec.network.bandwidth.bytes,
+    )
+
+
+def _image(vm: VirtualMachine, flavor: ResolvedFlavor, world: World) -> Missing | None:
+    """The image counts until the first boot; from then on the root disk is the VM's own."""
+    if vm.status.boot_attempt > 0:
+        return None
+    for key in images_of_vm(vm):
+        image = world.image(key.namespace, key.name)
+        if image is None or image.deleting:
+            message = f"image {key.namespace}/{key.name} does not exist: create it, or create the VM with another"
+            return Missing("ImageNotFound", message, stalled=True)
+        if image.status.phase != "Ready":
+            state = f"{image.status.phase or 'Pending'} {image.status.progress or ''}".strip()
+            why = image.status.condition("Ready")
+            detail = f" ({why.reason}: {why.message})" if why is not None and image.status.phase == "Failed" else ""
+            return Missing("ImageNotReady", f"image {image.name} is {state}{detail}")
+        needed = max(image.status.virtual_size_bytes or 0, image.spec.min_disk.bytes if image.spec.min_disk else 0)
+        if needed > flavor.root_disk_bytes:
+            message = (
+                f"image {image.name} needs a root disk of {human(needed)}, flavor {flavor.name} has "
+                f"{human(flavor.root_disk_bytes)}: choose a flavor with at least {human(needed)}"
+            )
+            return Missing("ImageTooLarge", message, stalled=True)
+        memory = image.spec.min_memory.bytes if image.spec.min_memory else 0
+        if memory > flavor.memory_bytes:
+            message = (
+                f"image {image.name} needs {human(memory)} of memory, flavor {flavor.name} has "
+                f"{human(flavor.memory_bytes)}: choose a flavor with at least {human(memory)}"
+            )
+            return Missing("ImageTooLarge", message, stalled=True)
+    return None
+
+
+def _networks(vm: VirtualMachine, world: World) -> Missing | None:
+    for nic in vm.spec.networks:
+        namespace = nic.network_ref.namespace or vm.namespace
+        where = f"network {namespace}/{nic.network_ref.name}"
+        network = world.network(namespace, nic.network_ref.name)
+        if network is None or network.deleting:
+            message = f"{where} does not exist: create it, or correct spec.networks[{nic.name}].networkRef"
+            return Missing("NetworkNotReady", message, stalled=True)
+        if namespace != vm.namespace and not network.spec.shared:
+            message = f"{where} is not shared: its owner must set spec.shared, or use a network of {vm.namespace}"
+            return Missing("NetworkNotReady", message, stalled=True)
+        if network.status.phase != "Active":
+            hint = ": set its spec.adminStateUp" if network.status.phase == "Down" else ""
+            return Missing("NetworkNotReady", f"{where} is {network.status.phase or 'Pending'}{hint}")
+        if nic.subnet and all(subnet.name != nic.subnet for subnet in network.spec.subnets):
+            names = ", ".join(subnet.name for subnet in network.spec.subnets)
+            message = f"{where} has no subnet {nic.subnet}: choose one of {names}"
+            return Missing("NetworkNotReady", message, stalled=True)
+    return None
+
+
+def _volumes(vm: VirtualMachine, world: World) -> tuple[AttachedVolume, ...] | Missing:
+    """The volumes to attach, or the first that is not there; those from templates are asked for all at once."""
+    attached: list[AttachedVolume] = []
+    missing: list[Missing] = []
+    create: list[Create] = []
+    for disk in vm.spec.volumes:
+        name = disk.volume_ref.name if disk.volume_ref else volume_name(vm, disk.name)
+        volume = world.volume(vm.namespace, name)
+        if volume is None:
+            if disk.template is not None:
+                create.append(Create(_from_template(vm, disk)))
+                missing.append(Missing("VolumeNotReady", f"volume {name} is being created from its template"))
+            else:
+                message = f"volume {name} does not exist: create it, or correct spec.volumes[{disk.name}].volumeRef"
+                missing.append(Missing("VolumeNotReady", message, stalled=True))
+            continue
+        objection = _objection(vm, volume, world)
+        if objection is not None:
+            missing.append(objection)
+        attached.append(AttachedVolume(name=disk.name, volume=name, phase="InUse"))
+    if missing:
+        first = missing[0]
+        return Missing(first.reason, first.message, first.stalled, tuple(create))
+    return tuple(attached)
+
+
+def _objection(vm: VirtualMachine, volume: Volume, world: World) -> Missing | None:
+    if volume.deleting:
+        return Missing("VolumeNotReady", f"volume {volume.name} is being deleted: create another", stalled=True)
+    if volume.status.phase not in ("Available", "InUse", "Resizing"):
+        return Missing("VolumeNotReady", f"volume {volume.name} is {volume.status.phase or 'Pending'}")
+    others = world.attachments.holders(volume.key) - {vm.uid}
+    if volume.spec.access_mode == "ReadWriteOnce" and others:
+        message = (
+            f"volume {volume.name} is ReadWriteOnce and attached to {_names(world, volume.key, vm)}: delete that "
+            f"VM, remove the volume from it, or use a ReadWriteMany volume"
+        )
+        return Missing("VolumeNotReady", message)
+    return None
+
+
+def _names(world: World, volume: Key, but: VirtualMachine) -> str:
+    return ", ".join(key.name for key in world.vms_of_volume[volume] if key != but.key) or "another VM"
+
+
+def _from_template(vm: VirtualMachine, disk: VirtualMachineVolume) -> Volume:
+    """The Volume a template asks for. The VM owns it, so that it goes with the VM."""
+    template = disk.template
+    assert template is not None
+    source = VolumeSource(type="Image", ref=template.image_ref) if template.image_ref else VolumeSource()
+    owner = OwnerReference(
+        api_version=API_VERSION,
+        kind=vm.KIND,
+        name=vm.name,
+        uid=vm.uid,
+        controller=True,
+        block_owner_deletion=True,
+    )
+    return Volume(
+        metadata=ObjectMeta(name=volume_name(vm, disk.name), namespace=vm.namespace, owner_references=(owner,)),
+        spec=VolumeSpec(size=template.size, class_name=template.class_name or "standard", source=source),
+    )

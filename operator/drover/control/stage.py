@@ -1,0 +1,113 @@
+"""From where an object stands to its outcome: Ready with its kstatus partner, deletion, the one status write.
+
+::
+
+    new --protect--> protected --user deletes--> held by its users --last one gone--> released
+                                                 (Terminating, InUse)                 (finalizer removed)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from drover.api.meta import FINALIZER, AnyResource, Key
+from drover.control.conditions import Verdict, derive, false, true
+from drover.control.driver import Command
+from drover.control.outcome import Child, Event, Outcome, warning
+
+IN_USE = "InUse"
+NAMED = 5
+"""How many users a message names before it only counts the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where an object stands, as its controller decides it; ``conclude`` makes the outcome of it."""
+
+    phase: str
+    verdicts: tuple[Verdict, ...]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    requeue_at: datetime | None = None
+    children: tuple[Child, ...] = ()
+    work: frozenset[Command] = frozenset()
+
+
+def ready(reason: str, message: str) -> tuple[Verdict, ...]:
+    """The declared state is reached."""
+    return (true("Ready", reason, message),)
+
+
+def waiting(reason: str, message: str) -> tuple[Verdict, ...]:
+    """Not Ready, and nothing is being done about it until something else changes."""
+    return (false("Ready", reason, message),)
+
+
+def progressing(reason: str, message: str) -> tuple[Verdict, ...]:
+    """Not Ready yet, and being worked on."""
+    return (false("Ready", reason, message), true("Reconciling", reason, message))
+
+
+def stalled(reason: str, message: str) -> tuple[Verdict, ...]:
+    """Not Ready, and nothing more will be tried until somebody changes something."""
+    return (false("Ready", reason, message), true("Stalled", reason, message))
+
+
+def conclude(
+    resource: AnyResource,
+    stage: Stage,
+    now: datetime,
+    *,
+    held_by: str = "",
+    held_reason: str = IN_USE,
+    phase_when_deleting: str = "Terminating",
+) -> Outcome:
+    """The outcome of a stage.
+
+    ``held_by`` says what keeps the object from being deleted, and what to do about it; while it says anything a
+    deletion waits, and when it is empty the object goes.
+    """
+    if not resource.deleting:
+        if FINALIZER not in resource.metadata.finalizers:
+            return Outcome(protect=True)
+        return _outcome(resource, stage, now, stage.phase, stage.verdicts, stage.events)
+    if not held_by:
+        return Outcome(protect=False)
+    verdicts = (*stage.verdicts, true("Terminating", held_reason, held_by))
+    events = stage.events
+    before = resource.status.condition("Terminating")
+    if before is None or before.reason != held_reason:
+        events = (*events, warning("DeletionBlocked", held_by))
+    return _outcome(resource, stage, now, phase_when_deleting or stage.phase, verdicts, events)
+
+
+def _outcome(
+    resource: AnyResource,
+    stage: Stage,
+    now: datetime,
+    phase: str,
+    verdicts: tuple[Verdict, ...],
+    events: tuple[Event, ...],
+) -> Outcome:
+    return Outcome(
+        status=derive(resource, now, phase=phase, verdicts=verdicts, **stage.fields),
+        events=events,
+        requeue_at=stage.requeue_at,
+        children=stage.children,
+        work=stage.work,
+    )
+
+
+def named(keys: Iterable[Key]) -> str:
+    """Objects for a message: all of a few, the first of many and how many more."""
+    names = [f"{key.namespace}/{key.name}" if key.namespace else key.name for key in sorted(keys)]
+    rest = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def counted(count: int, singular: str) -> str:
+    """``1 VM``, ``3 VMs``."""
+    return f"{count} {singular}{'' if count == 1 else 's'}"

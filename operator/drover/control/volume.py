@@ -1,0 +1,215 @@
+"""Volume: a disk provisioned once, attached to VMs, grown in use.
+
+::
+
+    Pending --> WaitForFirstConsumer --> Provisioning --> Available <--a VM lists it--> InUse
+       \\---(image ready, or none)----------^    |           ^  |                       |  ^
+        \\                                      |           |  v                       v  |
+         +--- image larger than the volume --> Failed       Resizing (spec.size was raised)
+    (any) --deleted--> Terminating --no VM holds it--> gone
+
+Who holds a volume is what the VMs' status says; ``status.attachments`` is a view of that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from drover.api.image import Image
+from drover.api.meta import Key
+from drover.api.quantity import human
+from drover.api.virtualmachine import VirtualMachine
+from drover.api.volume import Volume, VolumeAttachment
+from drover.control.claims import has_released, images_of_volume, volumes_held_by, volumes_of_vm
+from drover.control.conditions import Verdict, false, true
+from drover.control.driver import (
+    PROVISION_BYTES_PER_SECOND,
+    PROVISION_SECONDS,
+    ProvisionVolume,
+    ResizeVolume,
+)
+from drover.control.outcome import Controller, Event, Outcome, Watch, warning
+from drover.control.progress import quarters
+from drover.control.stage import Stage, conclude, counted, named, progressing, ready, stalled, waiting
+from drover.control.watching import on_change
+from drover.control.world import World
+
+
+def reconcile(volume: Volume, world: World, now: datetime) -> Outcome:
+    attachments = _attachments(volume, world, now)
+    stage = _stage(volume, attachments, world, now)
+    verdicts = (*stage.verdicts, _attached(volume, attachments), true("Migratable", "Shared", "shared storage"))
+    stage = replace(
+        stage,
+        verdicts=verdicts,
+        fields={**stage.fields, "attachments": attachments},
+        events=(*stage.events, *_attachment_events(volume, attachments)),
+    )
+    return conclude(volume, stage, now, held_by=_held_by(volume, attachments))
+
+
+def _stage(
+    volume: Volume, attachments: tuple[VolumeAttachment, ...], world: World, now: datetime
+) -> Stage:
+    if volume.status.capacity is None:
+        return _not_provisioned(volume, world, now)
+    if volume.spec.size.bytes > volume.status.capacity.bytes:
+        return _growing(volume, attachments, world, now)
+    return _usable(attachments)
+
+
+# Provisioning
+
+
+def _not_provisioned(volume: Volume, world: World, now: datetime) -> Stage:
+    begun = volume.status.provisioning_started_at is not None
+    if not begun and volume.spec.binding_mode == "WaitForFirstConsumer" and not world.vms_of_volume[volume.key]:
+        why = "it is provisioned when the first VM names it in spec.volumes"
+        return Stage("WaitForFirstConsumer", waiting("WaitingForFirstConsumer", why))
+    source = next(iter(images_of_volume(volume)), None)
+    if source is None:
+        return _provisioning(volume, 0, world, now)
+    image = world.image(source.namespace, source.name)
+    obstacle = _obstacle(volume, source, image, begun)
+    if obstacle is not None:
+        return obstacle
+    content = image.status.size_bytes if image is not None else None
+    return _provisioning(volume, content or 0, world, now)
+
+
+def _obstacle(volume: Volume, source: Key, image: Image | None, begun: bool) -> Stage | None:
+    """Why the volume cannot be filled from its image; None where it can, or where that has begun."""
+    where = f"image {source.namespace}/{source.name}"
+    if image is None or image.deleting and not begun:
+        what = "does not exist" if image is None else "is being deleted"
+        return _source_not_ready(f"{where} {what}: create it, or a new volume with another source")
+    if not begun and not image.status.is_true("Ready"):
+        why = image.status.condition("Ready")
+        detail = f": {why.message}" if why is not None and image.status.phase == "Failed" else ""
+        return _source_not_ready(f"{where} is {image.status.phase or 'Pending'}{detail}")
+    needed = max(image.status.virtual_size_bytes or 0, image.spec.min_disk.bytes if image.spec.min_disk else 0)
+    if needed > volume.spec.size.bytes:
+        return _too_small(volume, where, needed)
+    return None
+
+
+def _source_not_ready(message: str) -> Stage:
+    return Stage("Pending", progressing("SourceNotReady", message), {"provisioning_started_at": None})
+
+
+def _too_small(volume: Volume, where: str, needed: int) -> Stage:
+    why = (
+        f"{where} needs {human(needed)}, the volume has {human(volume.spec.size.bytes)}: "
+        f"raise spec.size to at least {human(needed)}"
+    )
+    events = () if volume.status.phase == "Failed" else (warning("ProvisioningFailed", why),)
+    return Stage("Failed", stalled("ProvisioningFailed", why), {"provisioning_started_at": None}, events)
+
+
+def _provisioning(volume: Volume, copy_bytes: int, world: World, now: datetime) -> Stage:
+    pace = world.pace()
+    since = volume.status.provisioning_started_at or now
+    command = ProvisionVolume(volume.uid, since, pace, copy_bytes)
+    if world.completion(command) is not None:
+        fields = {"capacity": volume.spec.size, "progress": "100%", "provisioning_started_at": None}
+        done = Event("ProvisioningSucceeded", f"{human(volume.spec.size.bytes)} provisioned")
+        return replace(_usable(()), fields=fields, events=(done,))
+    whole = pace.wall(PROVISION_SECONDS + copy_bytes / PROVISION_BYTES_PER_SECOND)
+    percent, next_quarter = quarters(since, whole, now) if copy_bytes else (0, None)
+    filled = f", {human(copy_bytes)} of it from its image" if copy_bytes else ""
+    return Stage(
+        phase="Provisioning",
+        # No reason of its own: a volume that is being made has not been provisioned yet.
+        verdicts=progressing("Provisioning", f"making {human(volume.spec.size.bytes)}{filled}"),
+        fields={"provisioning_started_at": since, "progress": f"{percent}%"},
+        requeue_at=next_quarter,
+        work=frozenset({command}),
+    )
+
+
+# Provisioned
+
+
+def _usable(attachments: tuple[VolumeAttachment, ...]) -> Stage:
+    return Stage(
+        phase="InUse" if attachments else "Available",
+        verdicts=(*ready("Provisioned", "VMs can use it"), true("Resized", "UpToDate", "as large as asked for")),
+        fields={"resize_started_at": None},
+    )
+
+
+def _growing(
+    volume: Volume, attachments: tuple[VolumeAttachment, ...], world: World, now: datetime
+) -> Stage:
+    """Ready stays True: the volume can be used while it grows."""
+    since = volume.status.resize_started_at or now
+    wanted = volume.spec.size
+    command = ResizeVolume(volume.uid, since, world.pace(), wanted.bytes)
+    old = human(volume.status.capacity.bytes) if volume.status.capacity else "0"
+    how = f"{old} to {human(wanted.bytes)}"
+    if world.completion(command) is not None:
+        fields = {"capacity": wanted, "resize_started_at": None}
+        return replace(_usable(attachments), fields=fields, events=(Event("ResizeSucceeded", how),))
+    started = volume.status.resize_started_at is None
+    return Stage(
+        phase="Resizing",
+        verdicts=(
+            *ready("Provisioned", "VMs can use it"),
+            false("Resized", "InProgress", how),
+            true("Reconciling", "Resizing", how),
+        ),
+        fields={"resize_started_at": since},
+        events=(Event("ResizeStarted", how),) if started else (),
+        work=frozenset({command}),
+    )
+
+
+# Attachments
+
+
+def _attachments(volume: Volume, world: World, now: datetime) -> tuple[VolumeAttachment, ...]:
+    """The VMs whose status lists the volume, oldest view first kept: ``since`` is when it was first seen."""
+    known = {attachment.virtual_machine: attachment for attachment in volume.status.attachments}
+    found = []
+    for vm in world.vms(world.vms_of_volume[volume.key]):
+        if volume.key not in volumes_held_by(vm) or has_released(vm):
+            continue
+        device = next(disk.name for disk in vm.status.volumes if disk.volume == volume.name)
+        before = known.get(vm.name)
+        since = before.since if before is not None and before.device == device else now
+        found.append(VolumeAttachment(virtual_machine=vm.name, device=device, since=since))
+    return tuple(found)
+
+
+def _attached(volume: Volume, attachments: tuple[VolumeAttachment, ...]) -> Verdict:
+    if not attachments:
+        return false("Attached", "Detached", "no VM holds it")
+    who = ", ".join(attachment.virtual_machine for attachment in attachments)
+    if len(attachments) > 1 and volume.spec.access_mode == "ReadWriteOnce":
+        return false("Attached", "AttachConflict", f"ReadWriteOnce, but held by {who}: delete all but one")
+    return true("Attached", "Attached", f"held by {who}")
+
+
+def _attachment_events(volume: Volume, attachments: tuple[VolumeAttachment, ...]) -> tuple[Event, ...]:
+    before = {attachment.virtual_machine for attachment in volume.status.attachments}
+    after = {attachment.virtual_machine for attachment in attachments}
+    return (
+        *(Event("Attached", f"to {name}") for name in sorted(after - before)),
+        *(Event("Detached", f"from {name}") for name in sorted(before - after)),
+    )
+
+
+def _held_by(volume: Volume, attachments: tuple[VolumeAttachment, ...]) -> str:
+    if not attachments:
+        return ""
+    users = named(Key("VirtualMachine", volume.namespace, held.virtual_machine) for held in attachments)
+    return f"attached to {counted(len(attachments), 'VM')}: {users}; delete them first"
+
+
+def _what_vms_ask_and_hold(vm: VirtualMachine) -> object:
+    return vm.spec.volumes, vm.status.volumes, has_released(vm)
+
+
+def _volumes_of_image(image: Image) -> object:
+    return image.status.phase, image.status.virtual_size_bytes, image.spec.min_disk, image.deleting

@@ -1,0 +1,1 @@
+"""The Kubernetes shell: watches through Kopf, writes through the official client, and the Lease. It decides nothing."""

@@ -1,0 +1,182 @@
+"""The operator as one process: Kopf's tasks and ours in one event loop, crash-only.
+
+Nothing is mended in a running process. What cannot go on ends it, with one line that says why, and starting again is
+the recovery: everything is in the API server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, NoReturn, cast
+
+import kopf
+
+from drover.api.kinds import KINDS
+from drover.control.driver import Simulated
+from drover.control.engine import Engine
+from drover.control.outcome import Controller
+from drover.control.ports import Elected, Observed
+from drover.control.world import World
+from drover.kube import preflight
+from drover.kube.api import Api, FatalError
+from drover.kube.clock import WallClock
+from drover.kube.connection import Connection
+from drover.kube.events import EventWriter
+from drover.kube.lease import Lease
+from drover.kube.parsing import Parser
+from drover.kube.runtime import Runtime
+from drover.kube.settings import kopf_settings
+from drover.kube.source import Source
+from drover.kube.store import Store
+from drover.observe import health
+from drover.observe.metrics import Metrics
+from drover.observe.migrations import FinishedMigrations
+
+log = logging.getLogger(__name__)
+
+LEASE_NAME = "drover"
+AUDIT_SECONDS = 120.0
+RELIST_SETTLES_SECONDS = 2.0
+LAG_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run."""
+
+    namespace: str
+    """Where the Lease is."""
+    identity: str
+    """This instance's own, among all that compete for the Lease."""
+    lease_duration: int = 15
+    """Seconds."""
+    metrics_host: str = "0.0.0.0"
+    metrics_port: int = 8080
+
+
+async def run(connection: Connection, options: Options, controllers: Iterable[Controller]) -> None:
+    """Run until SIGTERM or SIGINT. Raises FatalError, or whatever else ended it."""
+    metrics = Metrics(f"{options.namespace}/{LEASE_NAME}", options.identity)
+    await connection.load()
+    async with Api(connection.configuration, metrics) as api:
+        await preflight.check(api, options.namespace)
+        operator = Operator(api, options, controllers, metrics)
+        registry = kopf.OperatorRegistry()
+        kopf.on.login(registry=registry)(connection.for_kopf)
+        operator.source.register(registry)
+        own = asyncio.current_task()
+        tasks = await kopf.spawn_tasks(
+            registry=registry,
+            settings=kopf_settings(),
+            identity=cast(Any, options.identity),
+            clusterwide=True,
+        )
+        await kopf.run_tasks([*tasks, asyncio.create_task(operator.run())], ignored={own} if own else frozenset())
+
+
+class Operator:
+    """The parts, wired together, and their life: list, stand by, lead, audit."""
+
+    def __init__(self, api: Api, options: Options, controllers: Iterable[Controller], metrics: Metrics) -> None:
+        self._options = options
+        self._metrics = metrics
+        self._synced = False
+        self._relisted: set[str] = set()
+        parser = Parser()
+        self.world = World(options.namespace)
+        self.lease = Lease(api, options.namespace, LEASE_NAME, options.identity, options.lease_duration)
+        self.store = Store(api, parser, metrics, self.lease.held)
+        self.events = EventWriter(api, options.identity)
+        self.engine = Engine([metrics.instrument(controller) for controller in controllers], self.world)
+        self.runtime = Runtime(self.engine, Simulated(), self.store, self.events, WallClock())
+        self.source = Source(self.runtime.put, self._relisted.add, parser, metrics)
+        FinishedMigrations(self.world, self._leads, metrics.registry)
+        metrics.queue_depth(lambda: self.engine.queue_depth)
+
+    def health(self) -> health.Health:
+        """How it is, for /healthz and /readyz."""
+        return health.Health(
+            self._synced, self.engine.state, self._options.identity, self.engine.epoch, self.runtime.idle_seconds
+        )
+
+    async def run(self) -> None:
+        """Ends by an error or by being cancelled; then gives the Lease back, unless it was lost."""
+        try:
+            async with AsyncExitStack() as stack:
+                await self._serve(stack)
+                await self._work()
+        finally:
+            # Writes have been cancelled by now: nothing of ours is under way when the next leader begins.
+            await self.lease.release()
+
+    async def _serve(self, stack: AsyncExitStack) -> None:
+        app = health.application(self.health, self._metrics, self.world)
+        host, port = self._options.metrics_host, self._options.metrics_port
+        try:
+            url = await stack.enter_async_context(health.serving(app, host, port))
+        except OSError as error:
+            raise FatalError(f"port {port} cannot be served ({error}): choose another with --metrics-port") from error
+        log.info("serving /healthz, /readyz and /metrics", extra={"url": url})
+
+    async def _work(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.runtime.run())
+                group.create_task(self.events.run())
+                group.create_task(self._measure_lag())
+                await self._list_everything()
+                self._synced = True
+                log.info("synced", extra={"objects": sum(self.world.count(kind) for kind in KINDS)})
+                await self._lead(group)
+                await self._audit()
+        except BaseExceptionGroup as failed:
+            # The first one ended the others; it is the one to tell.
+            first: BaseException = failed
+            while isinstance(first, BaseExceptionGroup):
+                first = first.exceptions[0]
+            raise first from None
+
+    async def _lead(self, group: asyncio.TaskGroup) -> None:
+        epoch = await self.lease.acquire()
+        group.create_task(self.lease.hold())
+        log.info("elected", extra={"identity": self._options.identity, "epoch": epoch})
+        await self._list_everything()
+        self.runtime.put(Elected(epoch))
+        self._metrics.set_leader(True)
+
+    async def _list_everything(self) -> None:
+        for kind in KINDS:
+            resources, listed = await self.store.list_all(kind)
+            for resource in resources:
+                self.runtime.put(Observed(resource))
+            self.runtime.put(listed)
+        await self.runtime.settled()
+
+    async def _audit(self) -> NoReturn:
+        """Drop ghosts: of kinds that Kopf listed again shortly after, of all kinds every few minutes."""
+        loop = asyncio.get_running_loop()
+        self._relisted.clear()
+        full_at = loop.time() + AUDIT_SECONDS
+        while True:
+            await asyncio.sleep(RELIST_SETTLES_SECONDS)
+            kinds = set(self._relisted)
+            self._relisted.clear()
+            if loop.time() >= full_at:
+                full_at = loop.time() + AUDIT_SECONDS
+                kinds = set(KINDS)
+            for kind in kinds:
+                self.runtime.put(await self.store.audit(kind))
+
+    async def _measure_lag(self) -> NoReturn:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LAG_SECONDS
+            await asyncio.sleep(LAG_SECONDS)
+            self._metrics.loop_lag.observe(loop.time() - due)
+
+    def _leads(self) -> bool:
+        return self.engine.state == "leading"

@@ -1,0 +1,155 @@
+"""The Store: performs writes until their fate is known, and lists."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from drover.api.kinds import KINDS
+from drover.api.meta import AnyResource, Key
+from drover.control.ports import Listed, Refused, Write, Written
+from drover.kube.api import Api, ApiError, UnansweredError, collection_of, path_of
+from drover.kube.parsing import Parser, key_of
+from drover.observe.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+CONCURRENCY = 32
+"""Writes in flight: enough to fill the API server's queue, few enough to leave it room for others."""
+PAGE = "500"
+LIST_TIMEOUT = 60.0
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+# Strict: a status field that the installed CRDs lack is an error to read, not a write repeated for ever.
+WRITE_QUERY = (("fieldManager", "drover"), ("fieldValidation", "Strict"))
+
+
+class Store:
+    """Writes and lists Drover's objects."""
+
+    def __init__(
+        self, api: Api, parser: Parser, metrics: Metrics, may_write: Callable[[], bool] = lambda: True
+    ) -> None:
+        """``may_write`` is asked before each request of a write: whether the Lease is still held."""
+        self._api = api
+        self._parser = parser
+        self._metrics = metrics
+        self._may_write = may_write
+        self._slots = asyncio.Semaphore(CONCURRENCY)
+
+    async def perform(self, write: Write) -> Written | Refused | None:
+        """Do it, and say what came of it; None where this instance ceased to be the leader before that was known.
+
+        A write whose fate is not known is repeated as it is: its resourceVersion (its name for a creation, its uid
+        for a deletion) keeps it from being done twice, at the price of a conflict where the first one had succeeded.
+        """
+        async with self._slots:
+            attempt = 0
+            while self._may_write():
+                try:
+                    return await self._attempt(write)
+                except UnansweredError as error:
+                    attempt += 1
+                    pause = error.pause(attempt)
+                    log.warning(
+                        "write not answered, repeating it",
+                        extra={"key": write.key, "verb": write.verb, "attempt": attempt, "error": error},
+                    )
+                await asyncio.sleep(pause)
+            return None
+
+    async def _attempt(self, write: Write) -> Written | Refused:
+        try:
+            raw = await self._request(write)
+        except ApiError as error:
+            if error.code != 409:
+                return Refused(write.id, error.code, error.message)
+            self._metrics.api_conflict(KINDS[write.key.kind].PLURAL)
+            return await self._conflict(write, error)
+        # A deletion is answered with a Status when the object is gone, with the object while finalizers hold it.
+        deleted = write.verb == "delete" and raw.get("kind") != write.key.kind
+        return Written(write.id, None if deleted else self._parser.parse(write.key.kind, raw))
+
+    async def _request(self, write: Write) -> dict[str, Any]:
+        key = write.key
+        plural = KINDS[key.kind].PLURAL
+        match write.verb:
+            case "create":
+                path = collection_of(key.kind, key.namespace)
+                return await self._api.request("create", plural, path, body=write.body, query=WRITE_QUERY)
+            case "delete":
+                options: dict[str, Any] = {"propagationPolicy": "Background"}
+                if write.uid:
+                    options["preconditions"] = {"uid": write.uid}
+                return await self._api.request("delete", plural, path_of(key), body=options)
+            case verb:
+                path = path_of(key, "status" if verb == "status" else "")
+                return await self._api.request("patch", plural, path, body=_patch(write), query=WRITE_QUERY)
+
+    async def _conflict(self, write: Write, conflict: ApiError) -> Refused:
+        try:
+            current = await self.get(write.key)
+        except ApiError as error:
+            return Refused(write.id, error.code, error.message)
+        return Refused(write.id, conflict.code, conflict.message, current)
+
+    async def get(self, key: Key) -> AnyResource | None:
+        """The object as it is now; None where it does not parse. Raises ApiError, 404 among them."""
+        raw = await self._api.request("get", KINDS[key.kind].PLURAL, path_of(key))
+        return self._parser.parse(key.kind, raw)
+
+    async def list_all(self, kind: str) -> tuple[list[AnyResource], Listed]:
+        """Every object of a kind that parses, and the list itself. Raises ApiError."""
+        resources: list[AnyResource] = []
+        uids: dict[Key, str] = {}
+        version = 0
+        async for page in self._pages(kind, "application/json"):
+            version = int(page["metadata"]["resourceVersion"])
+            for raw in page["items"]:
+                uids[key_of(kind, raw)] = raw["metadata"]["uid"]
+                resource = self._parser.parse(kind, raw)
+                if resource is not None:
+                    resources.append(resource)
+            await asyncio.sleep(0)
+        return resources, Listed(kind, uids, version)
+
+    async def audit(self, kind: str) -> Listed:
+        """The keys of a kind alone. Raises ApiError."""
+        uids: dict[Key, str] = {}
+        version = 0
+        async for page in self._pages(kind, METADATA_ONLY):
+            version = int(page["metadata"]["resourceVersion"])
+            uids.update((key_of(kind, raw), raw["metadata"]["uid"]) for raw in page["items"])
+        return Listed(kind, uids, version)
+
+    async def _pages(self, kind: str, accept: str) -> AsyncIterator[dict[str, Any]]:
+        # Without resourceVersion= the list is a consistent read; all its pages are of one resourceVersion.
+        token = ""
+        while True:
+            query = [("limit", PAGE), ("continue", token)] if token else [("limit", PAGE)]
+            page = await self._page(kind, query, accept)
+            yield page
+            token = page["metadata"].get("continue", "")
+            if not token:
+                return
+
+    async def _page(self, kind: str, query: list[tuple[str, str]], accept: str) -> dict[str, Any]:
+        attempt = 0
+        while True:
+            try:
+                return await self._api.request(
+                    "list", KINDS[kind].PLURAL, collection_of(kind), query=query, accept=accept, timeout=LIST_TIMEOUT
+                )
+            except UnansweredError as error:
+                attempt += 1
+                log.warning("list not answered, repeating it", extra={"kind": kind, "error": error})
+                await asyncio.sleep(error.pause(attempt))
+
+
+def _patch(write: Write) -> dict[str, Any]:
+    """The merge patch, refused by the API server with 409 unless the object is of the version it was decided on."""
+    if write.resource_version is None:
+        return write.body
+    metadata = {**write.body.get("metadata", {}), "resourceVersion": write.resource_version}
+    return {**write.body, "metadata": metadata}

@@ -1,0 +1,1 @@
+"""What an operator shows of itself: metrics, health and logs."""

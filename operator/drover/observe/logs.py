@@ -1,0 +1,64 @@
+"""Structured logs: ``key=value`` for people, JSON for machines. What varies is in ``extra``, never in the message."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("text", "json")
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "k8s_skip", "settings"}
+
+
+def configure(fmt: str, level: str) -> None:
+    """Log to stderr from now on. Libraries are heard only where they warn, unless everything is asked for."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if fmt == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    if level != "debug":
+        for library in ("asyncio", "aiohttp"):
+            logging.getLogger(library).setLevel(logging.WARNING)
+        # What stops Kopf comes back as an exception and is told once, in one line, by the caller.
+        logging.getLogger("kopf").setLevel(logging.CRITICAL)
+
+
+def fields(record: logging.LogRecord) -> dict[str, str]:
+    """What was given as ``extra``."""
+    return {name: str(value) for name, value in vars(record).items() if name not in _STANDARD}
+
+
+class TextFormatter(logging.Formatter):
+    """``12:00:00.123 INFO message key=value``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        clock = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
+        pairs = [f"{name}={_quoted(value)}" for name, value in fields(record).items()]
+        return " ".join([clock, record.levelname, record.getMessage(), *pairs]) + self._trace(record)
+
+    def _trace(self, record: logging.LogRecord) -> str:
+        return "\n" + self.formatException(record.exc_info) if record.exc_info else ""
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **fields(record),
+        }
+        if record.exc_info:
+            entry["trace"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value) if not value or any(c in value for c in ' "=\n') else value

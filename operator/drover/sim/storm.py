@@ -1,0 +1,56 @@
+"""The soak: a small cloud, restless users, two operator instances and everything that goes wrong at once.
+
+``Storm(seed).run(steps)`` raises InvariantError at the first step after which an invariant does not hold;
+``subside()`` stops faults and users, mends what is broken and asks that everything comes to rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from drover.control.world import World
+from drover.sim import cloud
+from drover.sim.faults import HOST_FAULTS, OPERATOR_FAULTS, Strikes, mend_everything
+from drover.sim.network import PERFECT, ROUGH
+from drover.sim.rest import unrest
+from drover.sim.simulation import Simulation
+from drover.sim.users import ACTS, restore_catalogue
+
+IDLE = timedelta(minutes=10)
+"""An operator that has written nothing for this long, longer than any back-off, has nothing more to write."""
+PATIENCE = timedelta(hours=6)
+
+
+class Storm:
+    """One seed's storm. ``make_world`` and ``fenced`` are there to break a rule on purpose."""
+
+    def __init__(self, seed: int, *, fenced: bool = True, make_world: Callable[[], World] = World) -> None:
+        self.sim = Simulation(seed, instances=2, weather=ROUGH, fenced=fenced, make_world=make_world)
+        for raw in cloud.base(seed):
+            self.sim.store.create(raw, self.sim.now)
+        self.sim.start()
+        self._strikes = [
+            Strikes(self.sim, ACTS, mean_seconds=1.0),
+            Strikes(self.sim, OPERATOR_FAULTS, mean_seconds=12.0),
+            Strikes(self.sim, HOST_FAULTS, mean_seconds=15.0),
+        ]
+
+    def run(self, steps: int) -> None:
+        for _ in range(steps):
+            self.sim.step()
+
+    def subside(self) -> None:
+        """Let everything come to rest, and require that it does, as it should."""
+        for strikes in self._strikes:
+            strikes.stop()
+        self.sim.backend.weather = PERFECT
+        mend_everything(self.sim)
+        restore_catalogue(self.sim)
+        # What is still on its way may take a while, and deletions free names that are to be restored.
+        self.sim.run_until(self.sim.now + timedelta(seconds=60))
+        mend_everything(self.sim)
+        restore_catalogue(self.sim)
+        if not self.sim.settle(IDLE, PATIENCE):
+            self.sim.require([f"rest: the operator was still writing after {PATIENCE}"])
+        self.sim.require(unrest(self.sim.store))

@@ -1,0 +1,263 @@
+"""What tenants and administrators do to a `drover.sim.cloud`, all the time and at the worst moment.
+
+Each function is one request a user could make with kubectl, at random; a table gives its weight. A request that
+the API server refuses is over: users do not retry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from drover.api.host import Host
+from drover.api.meta import AnyResource
+from drover.api.migrationplan import MigrationPlan
+from drover.api.nodepool import NodePool
+from drover.api.virtualmachine import VirtualMachine
+from drover.api.virtualmachinemigration import VirtualMachineMigration
+from drover.api.volume import Volume
+from drover.control.world import DEFAULT_NAMESPACE
+from drover.sim import cloud
+from drover.sim.cloud import NAMESPACES, manifest
+from drover.sim.simulation import Simulation
+from drover.sim.store import ApiError
+
+MAX_VMS = 25
+MAX_VOLUMES = 8
+Act = Callable[[Simulation], None]
+
+
+def create_vm(sim: Simulation) -> None:
+    if len(sim.store.objects(VirtualMachine.KIND)) >= MAX_VMS:
+        delete_vm(sim)
+        return
+    random = sim.random
+    namespace = random.choice(NAMESPACES)
+    spec: dict[str, Any] = {
+        "flavorRef": {"name": random.choices(("small", "medium", "large", "giant"), (3, 5, 4, 0.2))[0]},
+        "imageRef": {"name": random.choices(cloud.IMAGES, (8, 4, 0.3))[0]},
+        "networks": [
+            {"name": f"nic{number}", "networkRef": {"name": name}}
+            for number, name in enumerate(random.sample(cloud.NETWORKS, random.randint(0, 2)))
+        ],
+        "evictionStrategy": random.choices(("LiveMigrate", "LiveMigrateIfPossible", "None"), (6, 2, 1))[0],
+        "runStrategy": random.choices(("Always", "Manual", "Once"), (12, 1, 1))[0],
+        "highAvailability": {"enabled": random.random() < 0.85},
+    }
+    if random.random() < 0.15:
+        spec["placement"] = {"nodePoolName": random.choice("ab")}
+    volumes = [v.name for v in sim.store.objects(Volume.KIND) if v.namespace == namespace]
+    if volumes and random.random() < 0.3:
+        spec["volumes"] = [{"name": "data", "volumeRef": {"name": random.choice(volumes)}}]
+    elif random.random() < 0.1:
+        spec["volumes"] = [{"name": "data", "template": {"size": "5Gi"}}]
+    _create(
+        sim,
+        manifest("VirtualMachine", _fresh(sim, "vm"), spec, namespace, labels={"tier": random.choice("xy")}),
+    )
+
+
+def delete_vm(sim: Simulation) -> None:
+    _delete(sim, _any(sim, VirtualMachine))
+
+
+def stop_or_start_vm(sim: Simulation) -> None:
+    vm = _any(sim, VirtualMachine)
+    if vm is not None:
+        _patch(sim, vm, {"spec": {"runStrategy": "Always" if vm.spec.run_strategy == "Halted" else "Halted"}})
+
+
+def pause_or_resume_vm(sim: Simulation) -> None:
+    vm = _any(sim, VirtualMachine)
+    if vm is not None:
+        _patch(sim, vm, {"spec": {"paused": not vm.spec.paused}})
+
+
+def act_on_vm(sim: Simulation) -> None:
+    verb = sim.random.choice(("start", "stop", "restart", "pause", "resume"))
+    _patch(
+        sim,
+        _any(sim, VirtualMachine),
+        {"metadata": {"annotations": {"drover.dev/action": _fresh(sim, f"{verb}@")}}},
+    )
+
+
+def resize_vm(sim: Simulation) -> None:
+    name = sim.random.choice(("small", "medium", "large"))
+    _patch(sim, _any(sim, VirtualMachine), {"spec": {"flavorRef": {"name": name}}})
+
+
+def label_vm(sim: Simulation) -> None:
+    """The concurrent edit that makes the operator's write meet a conflict."""
+    _patch(sim, _any(sim, VirtualMachine), {"metadata": {"labels": {"edited": _fresh(sim, "e")}}})
+
+
+def migrate_vm(sim: Simulation) -> None:
+    vm = _any(sim, VirtualMachine)
+    if vm is None:
+        return
+    spec: dict[str, Any] = {"virtualMachineName": vm.name}
+    host = _any(sim, Host)
+    if host is not None and sim.random.random() < 0.3:
+        spec["targetHostName"] = host.name
+    _create(sim, manifest("VirtualMachineMigration", _fresh(sim, "move"), spec, vm.namespace))
+
+
+def cancel_migration(sim: Simulation) -> None:
+    _patch(sim, _any(sim, VirtualMachineMigration), {"spec": {"cancel": True}})
+
+
+def delete_migration(sim: Simulation) -> None:
+    _delete(sim, _any(sim, VirtualMachineMigration))
+
+
+def plan_migrations(sim: Simulation) -> None:
+    random = sim.random
+    mode = random.choices(("Execute", "DryRun"), (4, 1))[0]
+    host = _any(sim, Host)
+    if host is not None and random.random() < 0.5:
+        spec, namespace = {"mode": mode, "hostName": host.name}, DEFAULT_NAMESPACE
+    else:
+        spec, namespace = (
+            {"mode": mode, "selector": {"matchLabels": {"tier": "x"}}},
+            random.choice(NAMESPACES),
+        )
+    _create(sim, manifest("MigrationPlan", _fresh(sim, "plan"), spec, namespace))
+
+
+def cancel_plan(sim: Simulation) -> None:
+    _patch(sim, _any(sim, MigrationPlan), {"spec": {"cancel": True}})
+
+
+def delete_plan(sim: Simulation) -> None:
+    _delete(sim, _any(sim, MigrationPlan))
+
+
+def cordon_or_uncordon_host(sim: Simulation) -> None:
+    host = _any(sim, Host)
+    if host is not None:
+        _patch(sim, host, {"spec": {"unschedulable": not host.spec.unschedulable}})
+
+
+def drain_host(sim: Simulation) -> None:
+    hosts = [host for host in sim.store.objects(Host.KIND) if isinstance(host, Host)]
+    draining = [host for host in hosts if host.spec.maintenance.mode == "Drain"]
+    if len(draining) >= 2:
+        _patch(sim, sim.random.choice(draining), {"spec": {"maintenance": {"mode": "None"}}})
+    elif hosts:
+        _patch(sim, sim.random.choice(hosts), {"spec": {"maintenance": {"mode": "Drain"}}})
+
+
+def scale_pool(sim: Simulation) -> None:
+    pool = _any(sim, NodePool)
+    if pool is not None:
+        size = 5 if pool.name == "a" else 3
+        _patch(sim, pool, {"spec": {"replicas": size + sim.random.choice((-1, 0, 0, 1))}})
+
+
+def create_volume(sim: Simulation) -> None:
+    if len(sim.store.objects(Volume.KIND)) >= MAX_VOLUMES:
+        delete_volume(sim)
+        return
+    spec = {
+        "size": "10Gi",
+        "accessMode": sim.random.choice(("ReadWriteOnce", "ReadWriteOnce", "ReadWriteMany")),
+        "bindingMode": sim.random.choice(("Immediate", "WaitForFirstConsumer")),
+    }
+    _create(sim, manifest("Volume", _fresh(sim, "disk"), spec, sim.random.choice(NAMESPACES)))
+
+
+def grow_volume(sim: Simulation) -> None:
+    volume = _any(sim, Volume)
+    if volume is not None:
+        size = volume.spec.size.bytes // 2**30 + 1
+        _patch(sim, volume, {"spec": {"size": f"{size}Gi"}})
+
+
+def delete_volume(sim: Simulation) -> None:
+    _delete(sim, _any(sim, Volume))
+
+
+def delete_what_is_shared(sim: Simulation) -> None:
+    """Try to delete an image, a network or a flavor, which may be in use; whatever is gone is made anew."""
+    kind = sim.random.choice(("Image", "Network", "Flavor"))
+    present = sim.store.objects(kind)
+    if present:
+        _delete(sim, sim.random.choice(present))
+    sim.timeline.after(sim.random.uniform(5.0, 30.0), "catalogue restored", lambda: restore_catalogue(sim))
+
+
+def restore_catalogue(sim: Simulation) -> None:
+    for raw in cloud.base(sim.seed):
+        _create(sim, raw)
+
+
+def switch_network(sim: Simulation) -> None:
+    networks = sim.store.objects("Network")
+    if networks:
+        network = sim.random.choice(networks)
+        _patch(sim, network, {"spec": {"adminStateUp": False}})
+        sim.timeline.after(
+            sim.random.uniform(1.0, 20.0),
+            "network up",
+            lambda: _patch(sim, network, {"spec": {"adminStateUp": True}}),
+        )
+
+
+ACTS: tuple[tuple[float, Act], ...] = (
+    (8, create_vm),
+    (2, delete_vm),
+    (4, stop_or_start_vm),
+    (1.5, pause_or_resume_vm),
+    (1.5, act_on_vm),
+    (1.5, resize_vm),
+    (3, label_vm),
+    (4, migrate_vm),
+    (1, cancel_migration),
+    (0.7, delete_migration),
+    (1.5, plan_migrations),
+    (0.7, cancel_plan),
+    (0.7, delete_plan),
+    (1.5, cordon_or_uncordon_host),
+    (1.5, drain_host),
+    (0.5, scale_pool),
+    (1.5, create_volume),
+    (1, grow_volume),
+    (0.7, delete_volume),
+    (0.7, delete_what_is_shared),
+    (0.5, switch_network),
+)
+
+
+def _fresh(sim: Simulation, prefix: str) -> str:
+    return f"{prefix}{sim.random.randrange(10**6):06d}"
+
+
+def _any(sim: Simulation, kind: type[AnyResource]) -> Any:
+    present = sim.store.objects(kind.KIND)
+    return sim.random.choice(present) if present else None
+
+
+def _create(sim: Simulation, raw: dict[str, Any]) -> None:
+    try:
+        sim.store.create(raw, sim.now)
+    except ApiError:
+        return
+
+
+def _patch(sim: Simulation, resource: AnyResource | None, patch: dict[str, Any]) -> None:
+    if resource is None:
+        return
+    try:
+        sim.store.patch(resource.key, patch)
+    except ApiError:
+        return
+
+
+def _delete(sim: Simulation, resource: AnyResource | None) -> None:
+    if resource is None:
+        return
+    try:
+        sim.store.delete(resource.key, sim.now, uid=resource.uid)
+    except ApiError:
+        return

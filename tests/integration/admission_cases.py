@@ -1,0 +1,715 @@
+"""The table: objects and changes of every kind that the API server accepts or refuses, and its words."""
+
+from typing import Any, NamedTuple
+
+HARDWARE = {
+    "cpu": {"coresPerSocket": 16},
+    "memory": "256Gi",
+    "disk": "2Ti",
+    "nics": [
+        {"name": "eth0", "bandwidth": "1250M"},
+        {"name": "eth1", "bandwidth": "3125M", "role": "Migration"},
+    ],
+    "labels": {"drover.dev/disk": "ssd"},
+}
+CHECKSUM = "sha256:" + "0a" * 32
+NETWORK = {"name": "eth0", "networkRef": {"name": "front"}}
+DISK = {"name": "data", "template": {"size": "10Gi"}}
+
+BASE: dict[str, dict[str, Any]] = {
+    "NodePool": {
+        "replicas": 8,
+        "template": HARDWARE,
+        "failureDomains": [{"name": "z1"}, {"name": "z2", "weight": 2}],
+    },
+    "Host": {"poolRef": {"name": "p1"}, "failureDomain": "z1", "hardware": HARDWARE},
+    "Flavor": {"cpu": {"guest": 2}, "memory": {"guest": "4Gi"}, "rootDisk": {"size": "20Gi"}},
+    "Image": {
+        "source": {"type": "HTTP", "http": {"url": "https://images.test/debian.qcow2"}},
+        "size": "600Mi",
+        "virtualSize": "2Gi",
+        "minDisk": "2Gi",
+        "os": {"distribution": "debian", "version": "13"},
+    },
+    "Volume": {"size": "10Gi", "source": {"type": "Image", "ref": {"name": "debian"}}},
+    "Network": {
+        "subnets": [
+            {
+                "name": "a",
+                "cidr": "10.0.0.0/24",
+                "gatewayIP": "10.0.0.1",
+                "allocationPools": [{"start": "10.0.0.10", "end": "10.0.0.200"}],
+            }
+        ]
+    },
+    "VirtualMachine": {
+        "flavorRef": {"name": "m1.small"},
+        "imageRef": {"name": "debian"},
+        "networks": [NETWORK],
+        "volumes": [DISK],
+    },
+    "VirtualMachineMigration": {"virtualMachineName": "web-1", "targetHostName": "p1-3", "planName": "drain"},
+    "MigrationPlan": {"virtualMachines": [{"name": "web-1"}, {"name": "web-2", "targetHostName": "p1-3"}]},
+}
+
+
+class Case(NamedTuple):
+    """A change to the base object of a kind: refused with ``message`` on ``field``, accepted without one."""
+
+    kind: str
+    what: str
+    change: dict[str, Any]
+    field: str = ""
+    message: str = ""
+
+
+def subnet(**changes: Any) -> dict[str, Any]:
+    """The base network with its subnet changed."""
+    return {"subnets": [{"name": "a", "cidr": "10.0.0.0/24"} | changes]}
+
+
+def subnets(*cidrs: str) -> dict[str, Any]:
+    return {"subnets": [{"name": f"s{index}", "cidr": cidr} for index, cidr in enumerate(cidrs)]}
+
+
+def pool(start: str, end: str) -> dict[str, Any]:
+    return subnet(allocationPools=[{"start": start, "end": end}])
+
+
+NEW_FLAVOR = "create a new flavor and point spec.flavorRef of the VMs at it"
+NEW_MIGRATION = "cancel this migration and create another"
+NO_BOOT = "nothing to boot from: set imageRef or give one of volumes bootOrder 1"
+ONE_SCOPE = "set exactly one of virtualMachines, selector, hostName"
+ONE_DISK = "set exactly one of volumeRef (a Volume that exists) and template (a Volume to make)"
+A_CIDR = "cidr must be an IPv4 range, such as 10.0.0.0/24"
+OVERLAP = "subnets of one network must not overlap: change one cidr"
+POOL_IPS = "allocationPools start and end must be IPv4 addresses, such as 10.0.0.10"
+SHA = "checksum must be sha256: followed by 64 lower-case hexadecimal digits"
+VALUES = "selector.matchExpressions needs values for In and NotIn, and none for Exists and DoesNotExist"
+QUANTITY = r"should match '^[0-9]+(\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$'"
+
+CREATED = [
+    *(Case(kind, "the base object", {}) for kind in BASE),
+    # NodePool
+    Case("NodePool", "no hosts", {"replicas": 0}),
+    Case("NodePool", "weights of its own", {"placement": {"strategy": "Pack", "weights": {"network": 3}}}),
+    Case("NodePool", "a fast model", {"driver": {"timeScale": "60", "seed": 7}}),
+    Case("NodePool", "no template", {"template": None}, "spec.template", "Required value"),
+    Case("NodePool", "10001 hosts", {"replicas": 10001}, "spec.replicas", "should be less than or equal to 10000"),
+    Case(
+        "NodePool",
+        "more reserved than there is",
+        {"template": {"memory": "256Mi"}},
+        "spec.template",
+        "reserved.memory must be below memory: lower reserved.memory (512Mi by default) or raise memory",
+    ),
+    Case(
+        "NodePool",
+        "every thread reserved",
+        {"template": {"reserved": {"cpu": "64"}}},
+        "spec.template",
+        "reserved.cpu must be below the host's hardware threads (sockets x cores x threads)",
+    ),
+    Case(
+        "NodePool",
+        "more disk reserved than there is",
+        {"template": {"reserved": {"disk": "3Ti"}}},
+        "spec.template",
+        "reserved.disk must not be above disk: lower reserved.disk or raise disk",
+    ),
+    Case(
+        "NodePool",
+        "an overcommit of nothing",
+        {"template": {"overcommit": {"cpu": "0.05"}}},
+        "spec.template.overcommit.cpu",
+        "overcommit ratios must be at least 0.1",
+    ),
+    Case(
+        "NodePool",
+        "an overcommit that is a float",
+        {"template": {"overcommit": {"cpu": 1.5}}},
+        "spec.template.overcommit.cpu",
+        'must be of type string: "number"',
+    ),
+    Case(
+        "NodePool",
+        "two cards of one name",
+        {"template": {"nics": [{"name": "e", "bandwidth": "1G"}, {"name": "e", "bandwidth": "2G"}]}},
+        "spec.template.nics[1]",
+        'Duplicate value: {"name":"e"}',
+    ),
+    Case(
+        "NodePool",
+        "a card that carries nothing",
+        {"template": {"nics": [{"name": "e", "bandwidth": "0"}]}},
+        "spec.template.nics[0].bandwidth",
+        "nics[].bandwidth must be above 0",
+    ),
+    Case(
+        "NodePool",
+        "no weight at all",
+        {"placement": {"weights": {"cpu": 0, "memory": 0}}},
+        "spec.placement.weights",
+        "placement.weights must not all be 0: raise one of cpu, memory, disk, network",
+    ),
+    Case(
+        "NodePool",
+        "more than the whole link",
+        {"migration": {"bandwidthShare": "1.1"}},
+        "spec.migration.bandwidthShare",
+        "migration.bandwidthShare must be above 0, at most 1",
+    ),
+    Case(
+        "NodePool",
+        "a model that stands still",
+        {"driver": {"timeScale": "0"}},
+        "spec.driver.timeScale",
+        "driver.timeScale must be above 0; 1 is real time",
+    ),
+    Case(
+        "NodePool",
+        "an unknown driver",
+        {"driver": {"type": "KVM"}},
+        "spec.driver.type",
+        'Unsupported value: "KVM": supported values: "Simulated"',
+    ),
+    Case(
+        "NodePool",
+        "an unknown strategy",
+        {"placement": {"strategy": "Random"}},
+        "spec.placement.strategy",
+        'supported values: "Balance", "Pack"',
+    ),
+    # Host
+    Case(
+        "Host",
+        "cordoned and draining",
+        {"unschedulable": True, "maintenance": {"mode": "Drain", "reason": "BIOS"}},
+    ),
+    Case("Host", "crashed", {"fault": {"type": "Crash"}}),
+    Case("Host", "no pool", {"poolRef": None}, "spec.poolRef", "Required value"),
+    Case("Host", "no hardware", {"hardware": None}, "spec.hardware", "Required value"),
+    Case(
+        "Host",
+        "a fault that is not modelled",
+        {"fault": {"type": "Meltdown"}},
+        "spec.fault.type",
+        'supported values: "None", "Crash"',
+    ),
+    # Flavor
+    Case("Flavor", "no root disk, for booting from volumes", {"rootDisk": None}),
+    Case("Flavor", "a workload of its own", {"model": {"hotSet": "1Gi", "zeroPageRatio": "1"}}),
+    Case("Flavor", "a fraction of a gibibyte", {"memory": {"guest": "1.5Gi"}}),
+    Case("Flavor", "no CPU", {"cpu": {"guest": 0}}, "spec.cpu.guest", "should be greater than or equal to 1"),
+    Case(
+        "Flavor",
+        "almost no memory",
+        {"memory": {"guest": "1Mi"}},
+        "spec.memory.guest",
+        "must be at least 16Mi",
+    ),
+    Case("Flavor", "a size with a B", {"memory": {"guest": "4GB"}}, "spec.memory.guest", QUANTITY),
+    Case(
+        "Flavor",
+        "a size that is a number",
+        {"memory": {"guest": 4}},
+        "spec.memory.guest",
+        "must be of type string",
+    ),
+    Case(
+        "Flavor",
+        "an empty disk",
+        {"rootDisk": {"size": "0"}},
+        "spec.rootDisk.size",
+        "rootDisk.size must be above 0",
+    ),
+    Case(
+        "Flavor",
+        "more zero pages than pages",
+        {"model": {"zeroPageRatio": "1.01"}},
+        "spec.model.zeroPageRatio",
+        "zeroPageRatio is a share of memory: write a number from 0 to 1",
+    ),
+    Case(
+        "Flavor",
+        "wild noise",
+        {"model": {"dirtyNoise": "2.5"}},
+        "spec.model.dirtyNoise",
+        "dirtyNoise must be at most 2 (log-normal sigma)",
+    ),
+    Case(
+        "Flavor",
+        "an unknown state",
+        {"lifecycle": {"state": "Gone"}},
+        "spec.lifecycle.state",
+        'supported values: "Active", "Deprecated", "Obsolete"',
+    ),
+    Case("Flavor", "a field that does nothing", {"gpus": []}, "", 'unknown field "spec.gpus"'),
+    # Image
+    Case("Image", "an empty disk", {"source": {"type": "Blank", "http": None, "blank": {}}, "size": None}),
+    Case("Image", "a checksum", {"checksum": CHECKSUM}),
+    Case("Image", "no source", {"source": None}, "spec.source", "Required value"),
+    Case(
+        "Image",
+        "a type without its member",
+        {"source": {"http": None}},
+        "spec.source",
+        "source.type HTTP needs source.http.url",
+    ),
+    Case(
+        "Image",
+        "the member of another type",
+        {"source": {"type": "Blank"}},
+        "spec.source",
+        "source.http is only for source.type HTTP: remove one",
+    ),
+    Case(
+        "Image",
+        "two members",
+        {"source": {"blank": {}}},
+        "spec.source",
+        "source.blank is only for source.type Blank: remove one",
+    ),
+    Case(
+        "Image",
+        "a file on somebody's disk",
+        {"source": {"http": {"url": "file:///etc/passwd"}}},
+        "spec.source.http.url",
+        "source.http.url must start with http:// or https://",
+    ),
+    Case(
+        "Image",
+        "nothing to transfer",
+        {"size": None},
+        "spec",
+        "source.type HTTP needs size: the bytes to transfer, such as 600Mi",
+    ),
+    Case(
+        "Image",
+        "a disk too small for it",
+        {"minDisk": "1Gi"},
+        "spec",
+        "minDisk must be at least virtualSize: raise minDisk or leave it out",
+    ),
+    Case("Image", "a checksum of another kind", {"checksum": "md5:" + "0" * 32}, "spec.checksum", SHA),
+    Case("Image", "endless retries", {"retry": 11}, "spec.retry", "should be less than or equal to 10"),
+    Case("Image", "an unknown format", {"diskFormat": "vhd"}, "spec.diskFormat", 'Unsupported value: "vhd"'),
+    # Volume
+    Case("Volume", "blank", {"source": None}),
+    Case("Volume", "from an image elsewhere", {"source": {"ref": {"namespace": "images"}}}),
+    Case("Volume", "no size", {"size": None}, "spec.size", "Required value"),
+    Case("Volume", "empty", {"size": "0Gi"}, "spec.size", "size must be above 0"),
+    Case(
+        "Volume",
+        "an image without a name",
+        {"source": {"ref": None}},
+        "spec.source",
+        "source.type Image needs source.ref.name, the image",
+    ),
+    Case(
+        "Volume",
+        "blank from an image",
+        {"source": {"type": "Blank"}},
+        "spec.source",
+        "source.ref is not for source.type Blank: set type Image",
+    ),
+    Case(
+        "Volume",
+        "an unknown access mode",
+        {"accessMode": "RWX"},
+        "spec.accessMode",
+        'Unsupported value: "RWX"',
+    ),
+    # Network
+    Case("Network", "several subnets", subnets("10.0.0.0/24", "10.0.1.0/24", "192.168.0.0/16")),
+    Case("Network", "a pool of one address", pool("10.0.0.9", "10.0.0.9")),
+    Case("Network", "no subnet", {"subnets": []}, "spec.subnets", "should have at least 1 items"),
+    Case("Network", "a range that is none", subnets("ten"), "spec.subnets[0].cidr", A_CIDR),
+    Case("Network", "IPv6", subnets("fd00::/64"), "spec.subnets[0].cidr", A_CIDR),
+    Case(
+        "Network",
+        "a range too small",
+        subnets("10.0.0.0/31"),
+        "spec.subnets[0].cidr",
+        "cidr must have a prefix length from /8 to /30",
+    ),
+    Case(
+        "Network",
+        "an address for a range",
+        subnets("10.0.0.5/24"),
+        "spec.subnets[0].cidr",
+        "cidr must be the network address, without host bits: 10.0.0.0/24, not 10.0.0.5/24",
+    ),
+    Case("Network", "a subnet in a later one", subnets("10.0.1.0/24", "10.0.0.0/16"), "spec.subnets", OVERLAP),
+    Case(
+        "Network",
+        "a subnet in an earlier one",
+        subnets("10.0.0.0/16", "10.0.1.0/24"),
+        "spec.subnets",
+        OVERLAP,
+    ),
+    Case("Network", "the same range twice", subnets("10.0.0.0/24", "10.0.0.0/24"), "spec.subnets", OVERLAP),
+    Case(
+        "Network",
+        "two subnets of one name",
+        {"subnets": [{"name": "a", "cidr": "10.0.0.0/24"}, {"name": "a", "cidr": "10.0.1.0/24"}]},
+        "spec.subnets[1]",
+        'Duplicate value: {"name":"a"}',
+    ),
+    Case(
+        "Network",
+        "a gateway elsewhere",
+        subnet(gatewayIP="10.9.0.1"),
+        "spec.subnets[0]",
+        "gatewayIP must be an address inside cidr",
+    ),
+    Case(
+        "Network",
+        "a pool that leaves the range",
+        pool("10.0.0.250", "10.0.1.5"),
+        "spec.subnets[0]",
+        "allocationPools must lie inside cidr",
+    ),
+    Case(
+        "Network",
+        "a pool back to front",
+        pool("10.0.0.100", "10.0.0.20"),
+        "spec.subnets[0].allocationPools[0]",
+        "allocationPools start must not be above end: swap them",
+    ),
+    Case("Network", "a pool of words", pool("first", "last"), "spec.subnets[0].allocationPools[0]", POOL_IPS),
+    Case("Network", "a tiny MTU", {"mtu": 576}, "spec.mtu", "should be greater than or equal to 1280"),
+    Case("Network", "a type for later", {"type": "VLAN"}, "spec.type", 'supported values: "Overlay"'),
+    # VirtualMachine
+    Case("VirtualMachine", "booting from a volume", {"imageRef": None, "volumes": [DISK | {"bootOrder": 1}]}),
+    Case("VirtualMachine", "halted and protected", {"runStrategy": "Halted", "deletionProtection": True}),
+    Case("VirtualMachine", "a workload of its own", {"model": {"dirtyRate": "50Mi"}}),
+    Case(
+        "VirtualMachine",
+        "an address and a MAC asked for",
+        {"networks": [NETWORK | {"ipAddress": "10.0.0.20", "macAddress": "52:54:00:12:34:56", "subnet": "a"}]},
+    ),
+    Case("VirtualMachine", "no flavor", {"flavorRef": None}, "spec.flavorRef", "Required value"),
+    Case("VirtualMachine", "nothing to boot from", {"imageRef": None}, "spec", NO_BOOT),
+    Case(
+        "VirtualMachine",
+        "only a second boot disk",
+        {"imageRef": None, "volumes": [DISK | {"bootOrder": 2}]},
+        "spec",
+        NO_BOOT,
+    ),
+    Case("VirtualMachine", "a disk of nothing", {"volumes": [{"name": "d"}]}, "spec.volumes[0]", ONE_DISK),
+    Case(
+        "VirtualMachine",
+        "a disk of two things",
+        {"volumes": [DISK | {"volumeRef": {"name": "v"}}]},
+        "spec.volumes[0]",
+        ONE_DISK,
+    ),
+    Case(
+        "VirtualMachine",
+        "an empty disk template",
+        {"volumes": [{"name": "d", "template": {"size": "0"}}]},
+        "spec.volumes[0].template.size",
+        "volumes[].template.size must be above 0",
+    ),
+    Case(
+        "VirtualMachine",
+        "two disks of one name",
+        {"volumes": [DISK, DISK]},
+        "spec.volumes[1]",
+        'Duplicate value: {"name":"data"}',
+    ),
+    Case(
+        "VirtualMachine",
+        "an address that is none",
+        {"networks": [NETWORK | {"ipAddress": "10.0.0.300"}]},
+        "spec.networks[0].ipAddress",
+        "ipAddress must be an IPv4 address, such as 10.0.0.20",
+    ),
+    Case(
+        "VirtualMachine",
+        "a multicast MAC",
+        {"networks": [NETWORK | {"macAddress": "01:00:5e:00:00:01"}]},
+        "spec.networks[0].macAddress",
+        "macAddress must be a unicast address of six lower-case pairs, such as 52:54:00:12:34:56",
+    ),
+    Case(
+        "VirtualMachine",
+        "an unknown run strategy",
+        {"runStrategy": "Sometimes"},
+        "spec.runStrategy",
+        'supported values: "Always", "RerunOnFailure", "Once", "Manual", "Halted"',
+    ),
+    Case(
+        "VirtualMachine",
+        "an eviction strategy for later",
+        {"evictionStrategy": "External"},
+        "spec.evictionStrategy",
+        'supported values: "LiveMigrate", "LiveMigrateIfPossible", "None"',
+    ),
+    Case(
+        "VirtualMachine",
+        "a misspelt field",
+        {"runStrategie": "Always"},
+        "",
+        'unknown field "spec.runStrategie"',
+    ),
+    Case(
+        "VirtualMachine",
+        "a hot set that is a word",
+        {"model": {"hotSet": "large"}},
+        "spec.model.hotSet",
+        QUANTITY,
+    ),
+    # VirtualMachineMigration
+    Case("VirtualMachineMigration", "any target", {"targetHostName": None}),
+    Case(
+        "VirtualMachineMigration",
+        "two ways to choose a target",
+        {"addedNodeSelector": {"zone": "z1"}},
+        "spec",
+        "targetHostName and addedNodeSelector exclude each other: remove one",
+    ),
+    Case(
+        "VirtualMachineMigration",
+        "no VM",
+        {"virtualMachineName": None},
+        "spec.virtualMachineName",
+        "Required value",
+    ),
+    Case(
+        "VirtualMachineMigration",
+        "an unknown priority",
+        {"priority": "Asap"},
+        "spec.priority",
+        'supported values: "SystemCritical", "UserTriggered", "SystemMaintenance"',
+    ),
+    # MigrationPlan
+    Case("MigrationPlan", "a drain", {"virtualMachines": None, "hostName": "p1-3"}),
+    Case(
+        "MigrationPlan",
+        "a selection",
+        {
+            "virtualMachines": None,
+            "selector": {"matchExpressions": [{"key": "tier", "operator": "In", "values": ["web"]}]},
+        },
+    ),
+    Case("MigrationPlan", "a careful dry run", {"mode": "DryRun", "limits": {"maxConcurrent": 1}}),
+    Case("MigrationPlan", "nothing to move", {"virtualMachines": None}, "spec", ONE_SCOPE),
+    Case("MigrationPlan", "two things to move", {"hostName": "p1-3"}, "spec", ONE_SCOPE),
+    Case(
+        "MigrationPlan",
+        "an empty list",
+        {"virtualMachines": []},
+        "spec.virtualMachines",
+        "should have at least 1 items",
+    ),
+    Case(
+        "MigrationPlan",
+        "one VM twice",
+        {"virtualMachines": [{"name": "web-1"}, {"name": "web-1"}]},
+        "spec.virtualMachines[1]",
+        'Duplicate value: {"name":"web-1"}',
+    ),
+    Case(
+        "MigrationPlan",
+        "In without values",
+        {"virtualMachines": None, "selector": {"matchExpressions": [{"key": "tier", "operator": "In"}]}},
+        "spec.selector.matchExpressions[0]",
+        VALUES,
+    ),
+    Case(
+        "MigrationPlan",
+        "no patience",
+        {"retry": {"backoff": "10ms"}},
+        "spec.retry.backoff",
+        "retry.backoff must be at least 1s, such as 20s",
+    ),
+    Case(
+        "MigrationPlan",
+        "a bare number of seconds",
+        {"retry": {"backoff": "20"}},
+        "spec.retry.backoff",
+        "should match",
+    ),
+    Case(
+        "MigrationPlan",
+        "no concurrency",
+        {"limits": {"maxConcurrent": 0}},
+        "spec.limits.maxConcurrent",
+        "should be greater than or equal to 1",
+    ),
+]
+
+WIDER = subnet(cidr="10.0.0.0/16", gatewayIP="10.0.0.1")
+
+CHANGED = [
+    Case("NodePool", "scaled", {"replicas": 12}),
+    Case("NodePool", "another template", {"template": {"memory": "512Gi"}}),
+    Case("Host", "drained", {"maintenance": {"mode": "Drain"}}),
+    Case(
+        "Host",
+        "moved to another pool",
+        {"poolRef": {"name": "p2"}},
+        "spec.poolRef",
+        "poolRef is immutable: delete the host; its pool makes another",
+    ),
+    Case("Flavor", "deprecated", {"lifecycle": {"state": "Deprecated", "replacementRef": {"name": "m2"}}}),
+    Case("Flavor", "more CPU", {"cpu": {"guest": 4}}, "spec.cpu", f"cpu is immutable: {NEW_FLAVOR}"),
+    Case(
+        "Flavor",
+        "more memory",
+        {"memory": {"guest": "8Gi"}},
+        "spec.memory",
+        f"memory is immutable: {NEW_FLAVOR}",
+    ),
+    Case(
+        "Flavor",
+        "more disk",
+        {"rootDisk": {"size": "1Ti"}},
+        "spec.rootDisk",
+        f"rootDisk is immutable: {NEW_FLAVOR}",
+    ),
+    Case(
+        "Flavor",
+        "no disk any more",
+        {"rootDisk": None},
+        "spec",
+        f"rootDisk cannot be added or removed: {NEW_FLAVOR}",
+    ),
+    Case("Image", "deactivated", {"state": "Deactivated"}),
+    Case(
+        "Image",
+        "another URL",
+        {"source": {"http": {"url": "https://images.test/other.qcow2"}}},
+        "spec.source",
+        "source is immutable: create a new image",
+    ),
+    Case("Volume", "grown", {"size": "20Gi"}),
+    Case("Volume", "the same size in other words", {"size": "10240Mi"}),
+    Case(
+        "Volume",
+        "shrunk",
+        {"size": "9.9Gi"},
+        "spec.size",
+        "size can grow but not shrink: create a smaller volume and copy to it",
+    ),
+    Case(
+        "Volume",
+        "another class",
+        {"className": "fast"},
+        "spec.className",
+        "className is immutable: create a new volume",
+    ),
+    Case(
+        "Volume",
+        "another access mode",
+        {"accessMode": "ReadWriteOnce"},
+        "spec.accessMode",
+        "accessMode is immutable: create a new volume",
+    ),
+    Case(
+        "Volume",
+        "another source",
+        {"source": {"ref": {"name": "fedora"}}},
+        "spec.source",
+        "source is immutable: create a new volume",
+    ),
+    Case("Network", "a subnet more", subnets("10.0.0.0/24", "10.0.1.0/24")),
+    Case("Network", "another range", WIDER, "spec.subnets[0].cidr", "cidr is immutable: add another subnet"),
+    Case(
+        "Network",
+        "another gateway",
+        subnet(gatewayIP="10.0.0.2"),
+        "spec.subnets[0]",
+        "gatewayIP is immutable: guests use it; add another subnet",
+    ),
+    Case("VirtualMachine", "resized and halted", {"flavorRef": {"name": "m1.large"}, "runStrategy": "Halted"}),
+    Case("VirtualMachine", "a disk more", {"volumes": [DISK, {"name": "log", "volumeRef": {"name": "log"}}]}),
+    Case(
+        "VirtualMachine",
+        "another image",
+        {"imageRef": {"name": "fedora"}},
+        "spec.imageRef",
+        "imageRef is immutable: create a new VirtualMachine",
+    ),
+    Case(
+        "VirtualMachine",
+        "no image any more",
+        {"imageRef": None, "volumes": [DISK | {"bootOrder": 1}]},
+        "spec",
+        "imageRef cannot be added or removed: create a new VirtualMachine",
+    ),
+    Case(
+        "VirtualMachine",
+        "a larger template",
+        {"volumes": [{"name": "data", "template": {"size": "20Gi"}}]},
+        "spec.volumes[0].template",
+        "volumes[].template is immutable: to grow the disk, raise spec.size of the Volume made from it",
+    ),
+    Case("VirtualMachineMigration", "cancelled", {"cancel": True}),
+    Case(
+        "VirtualMachineMigration",
+        "another VM",
+        {"virtualMachineName": "web-2"},
+        "spec.virtualMachineName",
+        f"virtualMachineName is immutable: {NEW_MIGRATION}",
+    ),
+    Case(
+        "VirtualMachineMigration",
+        "another target",
+        {"targetHostName": "p1-4"},
+        "spec.targetHostName",
+        f"targetHostName is immutable: {NEW_MIGRATION}",
+    ),
+    Case(
+        "VirtualMachineMigration",
+        "no target any more",
+        {"targetHostName": None},
+        "spec",
+        f"targetHostName cannot be added or removed: {NEW_MIGRATION}",
+    ),
+    Case(
+        "VirtualMachineMigration",
+        "cast off by its plan",
+        {"planName": None},
+        "spec",
+        "planName cannot be added or removed: the plan sets it when it creates the migration",
+    ),
+    Case("MigrationPlan", "other VMs before work has begun", {"virtualMachines": [{"name": "web-9"}]}),
+]
+
+
+def frozen(field: str) -> str:
+    return f"spec.{field} is frozen once execution has begun: set spec.cancel and create a new plan"
+
+
+CHANGED_WHILE_MIGRATING = [
+    Case("MigrationPlan", "paused", {"paused": True}),
+    Case(
+        "MigrationPlan",
+        "slowed down, made urgent",
+        {"limits": {"maxConcurrent": 1}, "priority": "SystemCritical"},
+    ),
+    Case("MigrationPlan", "other VMs", {"virtualMachines": [{"name": "x"}]}, "", frozen("virtualMachines")),
+    Case("MigrationPlan", "another target", {"target": {"hostNames": ["p1-5"]}}, "", frozen("target")),
+    Case("MigrationPlan", "a dry run after all", {"mode": "DryRun"}, "", frozen("mode")),
+]
+
+CHANGED_WHILE_CANCELLING = [
+    Case(
+        "MigrationPlan",
+        "taken back",
+        {"cancel": False},
+        "spec.cancel",
+        "cancel cannot be withdrawn: create a new MigrationPlan",
+    ),
+    Case(
+        "VirtualMachineMigration",
+        "taken back",
+        {"cancel": False},
+        "spec.cancel",
+        "cancel cannot be withdrawn: create a new VirtualMachineMigration",
+    ),
+]
