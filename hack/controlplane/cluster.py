@@ -39,6 +39,11 @@ class ControlPlane:
         """The kubeconfig of an administrator."""
         return self.state / "kubeconfig"
 
+    @property
+    def audit_log(self) -> Path:
+        """Every write to Drover's kinds, a JSON event a line; only where the API server was started here."""
+        return self.state / "audit.log"
+
     def stop(self) -> None:
         """End what was started for this control plane and remove its state directory."""
         stop(self.state)
@@ -174,6 +179,7 @@ def _start_components(state: Path, record: _Record, binaries: Binaries) -> None:
     credentials.mkdir()
     write_credentials(credentials)
     write_kubeconfig(state / "kubeconfig", record.url, credentials)
+    (state / "audit-policy.yaml").write_text(components.AUDIT_POLICY)
     # The API server retries etcd by itself, so the two start side by side.
     _launch("etcd", components.etcd(binaries, state, etcd_port, peer_port), state, record)
     _launch("kube-apiserver", components.apiserver(binaries, state, port, etcd_port), state, record)

@@ -22,6 +22,7 @@ from drover.api.quantity import Quantity
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.api.volume import Volume
+from drover.control.driver import answer
 from drover.control.outcome import Outcome
 from drover.control.world import World
 
@@ -49,7 +50,7 @@ def make(
     namespace: str = "default",
     status: dict[str, Any] | None = None,
     deleting: bool = False,
-    protected: bool = True,
+    finalizer: bool = True,
     **metadata: Any,
 ) -> AnyResource:
     """An object as the API server would have it; ``status`` in wire form, ``metadata`` overrides what is made up."""
@@ -61,7 +62,7 @@ def make(
         "resource_version": "1",
         "generation": 1,
         "creation_timestamp": NOW,
-        "finalizers": [FINALIZER] if protected else [],
+        "finalizers": [FINALIZER] if finalizer else [],
         "deletion_timestamp": NOW if deleting else None,
     }
     raw: dict[str, Any] = {"kind": kind, "metadata": filled | metadata, "spec": spec}
@@ -166,9 +167,7 @@ def migration(
 ) -> VirtualMachineMigration:
     spec, rest = _split(fields)
     spec = {"virtual_machine_name": of} | spec
-    return cast(
-        VirtualMachineMigration, make("VirtualMachineMigration", name, spec, status=status, **rest)
-    )
+    return cast(VirtualMachineMigration, make("VirtualMachineMigration", name, spec, status=status, **rest))
 
 
 def moving(
@@ -227,6 +226,14 @@ def taken(world: World, resource: ResourceT, outcome: Outcome) -> ResourceT:
     return written
 
 
+def finished(world: World, outcome: Outcome) -> datetime:
+    """The driver ends the outcome's one command: the World knows, and the time is when it ended."""
+    (command,) = outcome.work
+    completion = answer(command)
+    world.complete(completion)
+    return completion.at
+
+
 def assert_settled(
     reconcile: Callable[[Any, World, datetime], Outcome], resource: AnyResource, world: World, now: datetime
 ) -> None:
@@ -260,7 +267,7 @@ def told(outcome: Outcome) -> list[str]:
 _METADATA = {
     "namespace",
     "deleting",
-    "protected",
+    "finalizer",
     "labels",
     "annotations",
     "uid",

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
 from drover.api.host import Host
-from drover.api.meta import FINALIZER, AnyResource, Key
+from drover.api.meta import AnyResource, Key
 from drover.api.network import Network
 from drover.api.nodepool import NodePool
 from drover.api.virtualmachine import ResolvedFlavor, VirtualMachine
@@ -97,8 +97,10 @@ class AddressBooks:
         return self._books.get((network, subnet))
 
 
-def count(world: World, key: Key, observed: AnyResource | None, assumed: AnyResource | None) -> None:
-    """Bring the books in step with one object, seen from both sides."""
+def count(
+    world: World, key: Key, before: AnyResource | None, observed: AnyResource | None, assumed: AnyResource | None
+) -> None:
+    """Bring the books in step with one object, seen from both sides; ``before`` is what was visible until now."""
     visible = assumed if assumed is not None else observed
     match key.kind:
         case VirtualMachine.KIND:
@@ -114,11 +116,12 @@ def count(world: World, key: Key, observed: AnyResource | None, assumed: AnyReso
             else:
                 host = cast(Host, visible)
                 world.ledger.upsert(host_row(host, world.pool(host.spec.pool_ref.name)))
-        case NodePool.KIND:
+        case NodePool.KIND if before is None or visible is None or before.spec != visible.spec:
             for host in world.hosts_in(key.name):
                 world.ledger.upsert(host_row(host, cast("NodePool | None", visible)))
         case Network.KIND:
-            world.addresses.define(cast("Network | None", visible), key)
+            if before is None or visible is None or before.spec != visible.spec:
+                world.addresses.define(cast("Network | None", visible), key)
             for side, network in (("observed", observed), ("assumed", assumed)):
                 segment = cast(Network, network).status.segmentation_id if network else None
                 world.segments.state((key, side), network.uid if network else "", [segment] if segment else [])
@@ -161,11 +164,6 @@ def claim_size(claim: MigrationClaim) -> Resources:
 
 def is_final(migration: VirtualMachineMigration) -> bool:
     return migration.status.phase in FINAL_MIGRATION_PHASES
-
-
-def has_released(vm: VirtualMachine) -> bool:
-    """Whether a VM holds nothing more, though it is still seen: its finalizer is gone, the object not yet."""
-    return vm.deleting and FINALIZER not in vm.metadata.finalizers
 
 
 def host_row(host: Host, pool: NodePool | None) -> HostRow:

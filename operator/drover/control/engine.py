@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from drover.api.meta import API_VERSION, FINALIZER, AnyResource, Key, dump
-from drover.control import fencing
+from drover.control import claims, fencing
 from drover.control.driver import Command, Completion
 from drover.control.events import EventLog
 from drover.control.outcome import Child, Controller, Create, Event, Outcome, PatchSpec, Watch
@@ -148,7 +148,7 @@ class Engine:
         if resource is not None and resource.deleting and not resource.metadata.finalizers:
             self._forget(key, resource.uid, out)
         self._tell(flight.events, flight.subject, out)
-        self._answered(flight)
+        self._answered(flight, out)
         self._queue.succeeded(flight.subject.key)
 
     def _refused(self, refused: Refused, out: Outputs) -> None:
@@ -163,7 +163,7 @@ class Engine:
             self._forget(write.key, write.uid, out)
         elif refused.code not in (NOT_FOUND, CONFLICT):
             out.failures.append(Failure(write.key, f"{write.verb} refused with {refused.code}: {refused.message}"))
-        self._answered(flight)
+        self._answered(flight, out)
         if flight.subject.key != write.key or refused.code != NOT_FOUND:
             self._queue.retry(flight.subject.key, self._now)
 
@@ -172,11 +172,11 @@ class Engine:
         key = self._flights.pop(write_id, None)
         return self._in_flight.pop(key) if key is not None else None
 
-    def _answered(self, flight: InFlight) -> None:
+    def _answered(self, flight: InFlight, out: Outputs) -> None:
         key = flight.write.key
         if self.state == "fencing":
             if not self._in_flight:
-                self._lead()
+                self._lead(out)
             return
         self._queue.add(key)
         for waiting in self._waiting.pop(key, ()):
@@ -191,10 +191,11 @@ class Engine:
             for resource in fencing.may_gain_a_claim(self.world):
                 self._send(out, "status", resource, {"status": {"leaderEpoch": epoch}}, any_version=True)
         if not self._in_flight:
-            self._lead()
+            self._lead(out)
 
-    def _lead(self) -> None:
+    def _lead(self, out: Outputs) -> None:
         self.state = "leading"
+        out.failures += [Failure(None, violation) for violation in claims.violations(self.world)]
         for kind in self._controllers:
             for key in self.world.keys(kind):
                 self._queue.add(key)

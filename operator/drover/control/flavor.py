@@ -14,7 +14,7 @@ from drover.api.meta import Key
 from drover.api.virtualmachine import VirtualMachine
 from drover.control.conditions import Verdict
 from drover.control.outcome import Controller, Event, Outcome, Watch
-from drover.control.stage import Stage, conclude, counted, named, ready
+from drover.control.stage import Hold, Stage, conclude, counted, named, ready
 from drover.control.watching import on_change
 from drover.control.world import World
 
@@ -28,7 +28,7 @@ def reconcile(flavor: Flavor, world: World, now: datetime) -> Outcome:
         fields={"instances": len(users)},
         events=_lifecycle_events(flavor, len(users)),
     )
-    return conclude(flavor, stage, now, held_by=_held_by(users))
+    return conclude(flavor, stage, now, _hold(users))
 
 
 def _readiness(flavor: Flavor) -> tuple[Verdict, ...]:
@@ -55,10 +55,11 @@ def _lifecycle_events(flavor: Flavor, users: int) -> tuple[Event, ...]:
     return (Event(f"Flavor{state}", f"{counted(users, 'VM')} of it; use {_replacement(flavor)} instead"),)
 
 
-def _held_by(users: list[Key]) -> str:
+def _hold(users: list[Key]) -> Hold | None:
     if not users:
-        return ""
-    return f"{counted(len(users), 'VM')} of this flavor: {named(users)}; delete them or change their spec.flavorRef"
+        return None
+    who = f"{counted(len(users), 'VM')} of this flavor: {named(users)}"
+    return Hold(f"{who}; delete them or change their spec.flavorRef")
 
 
 def _flavor_of(vm: VirtualMachine) -> list[Key]:

@@ -35,6 +35,7 @@ from drover.control.outcome import Controller, Event, Outcome, Watch, warning
 from drover.control.progress import quarters
 from drover.control.stage import (
     IN_USE,
+    Hold,
     Stage,
     conclude,
     counted,
@@ -56,9 +57,8 @@ def reconcile(image: Image, world: World, now: datetime) -> Outcome:
     stage = _stage(image, world, now)
     verdicts = (*stage.verdicts, *_verified(image, stage), *_in_use(vms, volumes))
     fields = {**stage.fields, "in_use_by": len(vms) + len(volumes)}
-    reason, held_by = _held_by(image, vms, volumes)
     stage = replace(stage, verdicts=verdicts, fields=fields)
-    return conclude(image, stage, now, held_by=held_by, held_reason=reason)
+    return conclude(image, stage, now, _hold(image, vms, volumes))
 
 
 def _stage(image: Image, world: World, now: datetime) -> Stage:
@@ -134,9 +134,7 @@ def _failed(image: Image, failure: ImportFailed, at: datetime, pace: Pace) -> St
         why = f"{failure.message}: create a new image with a source that exists"
         return Stage("Failed", stalled("SourceNotFound", why), fields, events)
     if failures > image.spec.retry:
-        counted_up = image.model_copy(
-            update={"status": image.status.model_copy(update={"failed_attempts": failures})}
-        )
+        counted_up = image.model_copy(update={"status": image.status.model_copy(update={"failed_attempts": failures})})
         return Stage("Failed", stalled("RetryLimitExceeded", _limit_message(counted_up)), fields, events)
     retry_after = at + pace.wall(BACKOFF_SECONDS * 2 ** (failures - 1))
     waits = _waiting_to_retry(image, failures, retry_after)
@@ -155,18 +153,16 @@ def _waiting_to_retry(image: Image, failures: int, retry_after: datetime) -> Sta
 def _imported(image: Image, checksum: str | None, size_bytes: int) -> Stage:
     """The content is here: what it is, and what follows from its checksum."""
     stage = _judged(image, checksum)
-    virtual = image.spec.virtual_size or image.spec.size
     fields = {
         **stage.fields,
         "progress": "100%",
         "size_bytes": size_bytes,
-        "virtual_size_bytes": virtual.bytes if virtual else 0,
         "checksum": checksum,
         "import_started_at": None,
         "retry_after": None,
     }
-    succeeded = Event("ImportSucceeded", f"{human(size_bytes)} received, {fields['checksum'] or 'blank'}")
-    return replace(stage, fields=fields, events=(succeeded, *stage.events))
+    succeeded = Event("ImportSucceeded", f"{human(size_bytes)} received" if checksum else "an empty disk")
+    return replace(stage, fields=fields, events=stage.events or (succeeded,))
 
 
 def _judged(image: Image, checksum: str | None) -> Stage:
@@ -175,9 +171,9 @@ def _judged(image: Image, checksum: str | None) -> Stage:
         known = image.status.condition("Ready")
         told = known is not None and known.reason == "ChecksumMismatch"
         events = () if told else (warning("ChecksumMismatch", why),)
-        return Stage("Failed", stalled("ChecksumMismatch", why), {"checksum": checksum}, events)
+        return Stage("Failed", stalled("ChecksumMismatch", why), events=events)
     virtual = image.spec.virtual_size or image.spec.size
-    fields = {"checksum": checksum, "virtual_size_bytes": virtual.bytes if virtual else 0}
+    fields = {"virtual_size_bytes": virtual.bytes if virtual else 0}
     return Stage("Ready", ready("Imported", "VMs and volumes can be made from it"), fields)
 
 
@@ -202,7 +198,9 @@ def _verified(image: Image, stage: Stage) -> tuple[Verdict, ...]:
 
 def _deactivated(image: Image) -> Stage:
     """An import under way is dropped; one that succeeded is kept for when the image is active again."""
-    events = () if image.status.phase == "Deactivated" else (Event("ImageDeactivated", "spec.state"),)
+    events = (
+        () if image.status.phase == "Deactivated" else (Event("ImageDeactivated", "no new VM or volume may use it"),)
+    )
     imported = image.status.size_bytes is not None
     fields = {"import_started_at": None, "progress": "100%" if imported else None}
     why = "spec.state is Deactivated: set it to Active to make VMs and volumes from it"
@@ -230,12 +228,12 @@ def _in_use(vms: list[Key], volumes: list[Key]) -> tuple[Verdict, ...]:
     return (true("InUse", IN_USE, _users(vms, volumes)),) if vms or volumes else ()
 
 
-def _held_by(image: Image, vms: list[Key], volumes: list[Key]) -> tuple[str, str]:
+def _hold(image: Image, vms: list[Key], volumes: list[Key]) -> Hold | None:
     if image.spec.protected:
-        return "Protected", "spec.protected is true: set it to false to let the image go"
+        return Hold("spec.protected is true: set it to false to let the image go", "Protected")
     if vms or volumes:
-        return IN_USE, f"{_users(vms, volumes)}; delete them first"
-    return IN_USE, ""
+        return Hold(f"{_users(vms, volumes)}; delete them first")
+    return None
 
 
 def _users(vms: list[Key], volumes: list[Key]) -> str:

@@ -16,10 +16,9 @@ from typing import cast
 from drover.api.meta import Key
 from drover.api.network import Network
 from drover.api.virtualmachine import VirtualMachine
-from drover.control.claims import has_released
 from drover.control.conditions import Verdict, false, true
 from drover.control.outcome import Controller, Event, Outcome, Watch, warning
-from drover.control.stage import Stage, conclude, counted, named, ready, stalled, waiting
+from drover.control.stage import Hold, Stage, conclude, counted, named, ready, stalled, waiting
 from drover.control.watching import on_change
 from drover.control.world import World
 from drover.model import addresses
@@ -48,7 +47,7 @@ def reconcile(network: Network, world: World, now: datetime) -> Outcome:
         events=(*_segment_events(network, segment), *_exhaustion_events(network, available)),
         requeue_at=now + TRY_SEGMENT_AGAIN if isinstance(segment, addresses.SegmentsExhausted) else None,
     )
-    return conclude(network, stage, now, held_by=_held_by(holders, ports))
+    return conclude(network, stage, now, _hold(holders, ports))
 
 
 class SegmentConflict:
@@ -125,26 +124,23 @@ def _ports(vm: VirtualMachine, network: Network) -> int:
 def _holders(network: Network, world: World) -> list[VirtualMachine]:
     """The VMs that hold an address on it; those that only ask for one do not keep it."""
     asking = world.vms(world.vms_of_network[network.key])
-    return [vm for vm in asking if _ports(vm, network) and not has_released(vm)]
+    return [vm for vm in asking if _ports(vm, network)]
 
 
-def _held_by(holders: list[VirtualMachine], ports: int) -> str:
+def _hold(holders: list[VirtualMachine], ports: int) -> Hold | None:
     if not holders:
-        return ""
+        return None
     users = named(vm.key for vm in holders)
-    return f"{counted(len(holders), 'VM')} with {counted(ports, 'port')} on it: {users}; delete them first"
+    who = f"{counted(len(holders), 'VM')} with {counted(ports, 'port')} on it: {users}"
+    return Hold(f"{who}; delete them first")
 
 
 def _networks_of(vm: VirtualMachine) -> list[Key]:
     return [Key(Network.KIND, *nic.network.split("/", 1)) for nic in vm.status.interfaces]
 
 
-def _addresses_of(vm: VirtualMachine) -> object:
-    return vm.status.interfaces, has_released(vm)
-
-
 CONTROLLER = Controller(
     kind=Network.KIND,
     reconcile=reconcile,
-    watches=(Watch(VirtualMachine.KIND, on_change(_networks_of, of=_addresses_of), after=1.0),),
+    watches=(Watch(VirtualMachine.KIND, on_change(_networks_of, of=lambda vm: vm.status.interfaces), after=1.0),),
 )

@@ -124,9 +124,10 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A reconcile raised, or a write was refused for what it said: a defect to log, retried with back-off."""
+    """A defect to log: a reconcile raised, a write was refused for what it said (both are retried with back-off), or,
+    without a key, claims contradict one another when leadership begins."""
 
-    key: Key
+    key: Key | None
     error: str
 
 

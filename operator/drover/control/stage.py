@@ -56,31 +56,36 @@ def stalled(reason: str, message: str) -> tuple[Verdict, ...]:
     return (false("Ready", reason, message), true("Stalled", reason, message))
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What keeps an object from being deleted, and what to do about it."""
+
+    message: str
+    reason: str = IN_USE
+    blocked: bool = True
+    """False where it ends by itself, so that nobody needs a warning."""
+
+
 def conclude(
     resource: AnyResource,
     stage: Stage,
     now: datetime,
+    hold: Hold | None,
     *,
-    held_by: str = "",
-    held_reason: str = IN_USE,
-    phase_when_deleting: str = "Terminating",
+    phase_when_deleting: str | None = "Terminating",
 ) -> Outcome:
-    """The outcome of a stage.
-
-    ``held_by`` says what keeps the object from being deleted, and what to do about it; while it says anything a
-    deletion waits, and when it is empty the object goes.
-    """
+    """The outcome of a stage. A deleted object stays while there is a hold on it, and goes when there is none."""
     if not resource.deleting:
         if FINALIZER not in resource.metadata.finalizers:
             return Outcome(protect=True)
         return _outcome(resource, stage, now, stage.phase, stage.verdicts, stage.events)
-    if not held_by:
+    if hold is None:
         return Outcome(protect=False)
-    verdicts = (*stage.verdicts, true("Terminating", held_reason, held_by))
+    verdicts = (*stage.verdicts, true("Terminating", hold.reason, hold.message))
     events = stage.events
     before = resource.status.condition("Terminating")
-    if before is None or before.reason != held_reason:
-        events = (*events, warning("DeletionBlocked", held_by))
+    if hold.blocked and (before is None or before.reason != hold.reason):
+        events = (*events, warning("DeletionBlocked", hold.message))
     return _outcome(resource, stage, now, phase_when_deleting or stage.phase, verdicts, events)
 
 

@@ -119,7 +119,7 @@ def _premature_end(migration: VirtualMachineMigration, vm: VirtualMachine | None
 
 def _pending(migration: VirtualMachineMigration, vm: VirtualMachine, world: World, now: datetime) -> Outcome:
     if vm.status.phase in WORTH_WAITING_FOR:
-        return _wait(migration, now, MigrationQueue(message=f"{vm.name} is {vm.status.phase}, not Running yet"))
+        return _not_running_yet(migration, vm, world, now)
     if vm.status.phase not in MIGRATABLE_PHASES:
         message = f"{vm.name} is {vm.status.phase or 'Pending'}; only a running guest can be migrated live"
         return _ended(migration, now, End("Failed", "NotMigratable", message))
@@ -134,6 +134,20 @@ def _pending(migration: VirtualMachineMigration, vm: VirtualMachine, world: Worl
     if isinstance(blocked, Blocked):
         return _wait(migration, now, blocked.queue)
     return _choose_target(migration, vm, world, now, blocked.exclude)
+
+
+def _not_running_yet(
+    migration: VirtualMachineMigration, vm: VirtualMachine, world: World, now: datetime
+) -> Outcome:
+    waiting = migration.status.queue is not None and migration.status.queue.blocked_by == "None"
+    since = (migration.status.transition_started_at if waiting else None) or now
+    deadline = since + world.pace(vm.status.node_pool_name).wall(UNSCHEDULABLE_SECONDS)
+    if now >= deadline:
+        message = f"{vm.name} is still {vm.status.phase}; only a running guest can be migrated live"
+        return _ended(migration, now, End("Failed", "NotMigratable", message))
+    queue = MigrationQueue(message=f"{vm.name} is {vm.status.phase}, not Running yet")
+    outcome = _wait(migration, now, queue, since)
+    return Outcome(status=outcome.status, events=outcome.events, requeue_at=deadline)
 
 
 def _wait(

@@ -83,7 +83,9 @@ def _by_release(before: AnyResource | None, after: AnyResource | None, world: Wo
 def _by_migration(before: AnyResource | None, after: AnyResource | None, _world: World) -> list[Key]:
     migration = cast(VirtualMachineMigration, after if after is not None else before)
     old = cast("VirtualMachineMigration | None", before)
-    if old is not None and after is not None and old.status.phase == migration.status.phase:
+    same = old is not None and after is not None and old.status.phase == migration.status.phase
+    # A Commitment counts once it is confirmed, and what was assumed looks no different from what is confirmed.
+    if same and migration.status.phase != "Commitment":
         return []
     return [Key(VirtualMachine.KIND, migration.namespace, migration.spec.virtual_machine_name)]
 

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import cast
 
 from drover.api.image import Image
-from drover.api.meta import Key
+from drover.api.meta import AnyResource, Key
 from drover.api.quantity import human
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.volume import Volume, VolumeAttachment
-from drover.control.claims import has_released, images_of_volume, volumes_held_by, volumes_of_vm
+from drover.control.claims import images_of_volume, volumes_held_by, volumes_of_vm
 from drover.control.conditions import Verdict, false, true
 from drover.control.driver import (
     PROVISION_BYTES_PER_SECOND,
@@ -31,7 +32,7 @@ from drover.control.driver import (
 )
 from drover.control.outcome import Controller, Event, Outcome, Watch, warning
 from drover.control.progress import quarters
-from drover.control.stage import Stage, conclude, counted, named, progressing, ready, stalled, waiting
+from drover.control.stage import Hold, Stage, conclude, counted, named, progressing, ready, stalled, waiting
 from drover.control.watching import on_change
 from drover.control.world import World
 
@@ -46,12 +47,10 @@ def reconcile(volume: Volume, world: World, now: datetime) -> Outcome:
         fields={**stage.fields, "attachments": attachments},
         events=(*stage.events, *_attachment_events(volume, attachments)),
     )
-    return conclude(volume, stage, now, held_by=_held_by(volume, attachments))
+    return conclude(volume, stage, now, _hold(volume, attachments))
 
 
-def _stage(
-    volume: Volume, attachments: tuple[VolumeAttachment, ...], world: World, now: datetime
-) -> Stage:
+def _stage(volume: Volume, attachments: tuple[VolumeAttachment, ...], world: World, now: datetime) -> Stage:
     if volume.status.capacity is None:
         return _not_provisioned(volume, world, now)
     if volume.spec.size.bytes > volume.status.capacity.bytes:
@@ -81,7 +80,7 @@ def _not_provisioned(volume: Volume, world: World, now: datetime) -> Stage:
 def _obstacle(volume: Volume, source: Key, image: Image | None, begun: bool) -> Stage | None:
     """Why the volume cannot be filled from its image; None where it can, or where that has begun."""
     where = f"image {source.namespace}/{source.name}"
-    if image is None or image.deleting and not begun:
+    if image is None or (image.deleting and not begun):
         what = "does not exist" if image is None else "is being deleted"
         return _source_not_ready(f"{where} {what}: create it, or a new volume with another source")
     if not begun and not image.status.is_true("Ready"):
@@ -95,7 +94,7 @@ def _obstacle(volume: Volume, source: Key, image: Image | None, begun: bool) -> 
 
 
 def _source_not_ready(message: str) -> Stage:
-    return Stage("Pending", progressing("SourceNotReady", message), {"provisioning_started_at": None})
+    return Stage("Pending", waiting("SourceNotReady", message), {"provisioning_started_at": None})
 
 
 def _too_small(volume: Volume, where: str, needed: int) -> Stage:
@@ -120,7 +119,6 @@ def _provisioning(volume: Volume, copy_bytes: int, world: World, now: datetime) 
     filled = f", {human(copy_bytes)} of it from its image" if copy_bytes else ""
     return Stage(
         phase="Provisioning",
-        # No reason of its own: a volume that is being made has not been provisioned yet.
         verdicts=progressing("Provisioning", f"making {human(volume.spec.size.bytes)}{filled}"),
         fields={"provisioning_started_at": since, "progress": f"{percent}%"},
         requeue_at=next_quarter,
@@ -139,9 +137,7 @@ def _usable(attachments: tuple[VolumeAttachment, ...]) -> Stage:
     )
 
 
-def _growing(
-    volume: Volume, attachments: tuple[VolumeAttachment, ...], world: World, now: datetime
-) -> Stage:
+def _growing(volume: Volume, attachments: tuple[VolumeAttachment, ...], world: World, now: datetime) -> Stage:
     """Ready stays True: the volume can be used while it grows."""
     since = volume.status.resize_started_at or now
     wanted = volume.spec.size
@@ -173,7 +169,7 @@ def _attachments(volume: Volume, world: World, now: datetime) -> tuple[VolumeAtt
     known = {attachment.virtual_machine: attachment for attachment in volume.status.attachments}
     found = []
     for vm in world.vms(world.vms_of_volume[volume.key]):
-        if volume.key not in volumes_held_by(vm) or has_released(vm):
+        if volume.key not in volumes_held_by(vm):
             continue
         device = next(disk.name for disk in vm.status.volumes if disk.volume == volume.name)
         before = known.get(vm.name)
@@ -200,16 +196,35 @@ def _attachment_events(volume: Volume, attachments: tuple[VolumeAttachment, ...]
     )
 
 
-def _held_by(volume: Volume, attachments: tuple[VolumeAttachment, ...]) -> str:
+def _hold(volume: Volume, attachments: tuple[VolumeAttachment, ...]) -> Hold | None:
     if not attachments:
-        return ""
+        return None
     users = named(Key("VirtualMachine", volume.namespace, held.virtual_machine) for held in attachments)
-    return f"attached to {counted(len(attachments), 'VM')}: {users}; delete them first"
+    return Hold(f"attached to {counted(len(attachments), 'VM')}: {users}; delete them first")
 
 
-def _what_vms_ask_and_hold(vm: VirtualMachine) -> object:
-    return vm.spec.volumes, vm.status.volumes, has_released(vm)
+def _filled_from(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
+    """Volumes of an image that appeared, went, or can be used now."""
+    old, new = cast("Image | None", before), cast("Image | None", after)
+    if old is not None and new is not None and _view(old) == _view(new):
+        return []
+    image = cast(Image, new if new is not None else old)
+    return world.volumes_of_image[image.key]
 
 
-def _volumes_of_image(image: Image) -> object:
+def _view(image: Image) -> object:
     return image.status.phase, image.status.virtual_size_bytes, image.spec.min_disk, image.deleting
+
+
+def _asked_and_held(vm: VirtualMachine) -> object:
+    return vm.spec.volumes, vm.status.volumes
+
+
+CONTROLLER = Controller(
+    kind=Volume.KIND,
+    reconcile=reconcile,
+    watches=(
+        Watch(VirtualMachine.KIND, on_change(volumes_of_vm, of=_asked_and_held)),
+        Watch(Image.KIND, _filled_from),
+    ),
+)

@@ -108,6 +108,7 @@ class World:
                 self.migrations_of_vm,
                 self.migrations_of_plan,
                 self.active_migrations,
+                self.waiting_migrations,
             ),
             "MigrationPlan": (self.plans_of_host,),
         }
@@ -201,6 +202,7 @@ class World:
         before = self.find(key)
         if known is not None and known.uid != resource.uid:
             self._assumed.pop(key, None)
+            self._bury(known.uid)
         self._observed[key.kind][key] = resource
         self._changed(key, before)
         return True
@@ -245,7 +247,7 @@ class World:
         after = self.find(key)
         for index in self._indexes.get(key.kind, ()):
             index.replace(before, after)
-        claims.count(self, key, self._observed[key.kind].get(key), self._assumed.get(key))
+        claims.count(self, key, before, self._observed[key.kind].get(key), self._assumed.get(key))
         for listener in self._listeners:
             listener(before, after)
 

@@ -47,15 +47,15 @@ class Connection:
         """Kopf's login handler."""
         await self.load()
         configuration = self.configuration
-        header = str(await configuration.get_api_key_with_prefix("BearerToken") or "")
-        scheme, _, token = header.rpartition(" ")
+        header = await configuration.get_api_key_with_prefix("BearerToken")
+        *scheme, token = (header or "").rsplit(" ", 1)
         return kopf.ConnectionInfo(
             server=configuration.host,
             ca_path=configuration.ssl_ca_cert,
             insecure=not configuration.verify_ssl,
             username=configuration.username or None,
             password=configuration.password or None,
-            scheme=scheme.capitalize() or None,
+            scheme=scheme[0].capitalize() if scheme else None,
             token=token or None,
             certificate_path=configuration.cert_file,
             private_key_path=configuration.key_file,

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 CONCURRENCY = 32
 """Writes in flight: enough to fill the API server's queue, few enough to leave it room for others."""
-PAGE = "500"
+PAGE = 500
 LIST_TIMEOUT = 60.0
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # Strict: a status field that the installed CRDs lack is an error to read, not a write repeated for ever.
@@ -29,13 +29,22 @@ class Store:
     """Writes and lists Drover's objects."""
 
     def __init__(
-        self, api: Api, parser: Parser, metrics: Metrics, may_write: Callable[[], bool] = lambda: True
+        self,
+        api: Api,
+        parser: Parser,
+        metrics: Metrics,
+        may_write: Callable[[], bool] = lambda: True,
+        page: int = PAGE,
     ) -> None:
-        """``may_write`` is asked before each request of a write: whether the Lease is still held."""
+        """``may_write`` is asked before each request of a write: whether the Lease is still held.
+
+        Lists come in pages of ``page`` objects.
+        """
         self._api = api
         self._parser = parser
         self._metrics = metrics
         self._may_write = may_write
+        self._page_size = str(page)
         self._slots = asyncio.Semaphore(CONCURRENCY)
 
     async def perform(self, write: Write) -> Written | Refused | None:
@@ -127,7 +136,7 @@ class Store:
         # Without resourceVersion= the list is a consistent read; all its pages are of one resourceVersion.
         token = ""
         while True:
-            query = [("limit", PAGE), ("continue", token)] if token else [("limit", PAGE)]
+            query = [("limit", self._page_size)] + ([("continue", token)] if token else [])
             page = await self._page(kind, query, accept)
             yield page
             token = page["metadata"].get("continue", "")

@@ -49,7 +49,7 @@ def flavor(name: str) -> dict[str, Any]:
         "cpu": {"guest": cpus},
         "memory": {"guest": memory},
         "rootDisk": {"size": "20Gi"},
-        "model": {"hotSet": "64Mi", "dirtyRate": "40Mi" if name != "large" else "900Mi"},
+        "model": {"hotSet": "64Mi", "dirtyRate": "40Mi" if name != "large" else "350Mi"},
     }
     return manifest("Flavor", name, spec)
 

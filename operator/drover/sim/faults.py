@@ -7,10 +7,13 @@ here strike on their own. Each is a function of the simulation; a table gives it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from drover.api.host import Host
 from drover.api.kinds import KINDS
+from drover.api.meta import AnyResource
+from drover.api.nodepool import NodePool
 from drover.sim.shell import Shell
 from drover.sim.simulation import Simulation
 from drover.sim.store import ApiError
@@ -35,15 +38,13 @@ def crash_leader_in_mid_write(sim: Simulation) -> None:
             return
 
 
-def partition_lease(sim: Simulation) -> None:
-    """An instance cannot renew for a while: a leader goes stale, with writes still on their way."""
-    shell = sim.random.choice(sim.shells)
-    shell.partitioned = True
-
-    def heal() -> None:
-        shell.partitioned = False
-
-    sim.timeline.after(sim.random.uniform(5.0, 40.0), "lease reachable again", heal)
+def cut_off_leader(sim: Simulation) -> None:
+    """The leader cannot renew for a while: it goes stale, with writes still on their way when another leads."""
+    for shell in sim.shells:
+        if shell.leading:
+            shell.partitioned = True
+            wait = sim.random.uniform(8.0, 40.0)
+            sim.timeline.after(wait, "leader reachable again", partial(setattr, shell, "partitioned", False))
 
 
 def drop_watch(sim: Simulation) -> None:
@@ -78,7 +79,7 @@ def recover_host(sim: Simulation) -> None:
 OPERATOR_FAULTS: tuple[tuple[float, Fault], ...] = (
     (2, crash_operator),
     (2, crash_leader_in_mid_write),
-    (3, partition_lease),
+    (3, cut_off_leader),
     (3, drop_watch),
     (3, drop_watch_and_history),
 )
@@ -111,15 +112,18 @@ class Strikes:
 
 
 def mend_everything(sim: Simulation) -> None:
-    """Bring every host back into service."""
+    """Bring every host back into service, and let no pool shrink: a drain without room is tried for ever."""
     mend = {
         "fault": {"type": "None"},
         "powerState": "On",
         "unschedulable": False,
         "maintenance": {"mode": "None"},
     }
-    for host in _hosts(sim):
+    hosts = _hosts(sim)
+    for host in hosts:
         _edit(sim, host, mend)
+    for pool in sim.store.objects(NodePool.KIND):
+        _edit(sim, pool, {"replicas": sum(host.spec.pool_ref.name == pool.name for host in hosts)})
 
 
 def _watch(sim: Simulation) -> tuple[Shell, str]:
@@ -143,8 +147,8 @@ def _break_host(sim: Simulation, spec: dict[str, Any]) -> None:
         _edit(sim, sim.random.choice(up), spec)
 
 
-def _edit(sim: Simulation, host: Host, spec: dict[str, Any]) -> None:
+def _edit(sim: Simulation, resource: AnyResource, spec: dict[str, Any]) -> None:
     try:
-        sim.store.patch(host.key, {"spec": spec})
+        sim.store.patch(resource.key, {"spec": spec})
     except ApiError:
         return

@@ -172,35 +172,37 @@ def usage(before: Picture, now: Picture) -> Iterator[str]:
 
 
 def _broken(old: Usage, new: Usage) -> Iterator[str]:
-    """What is wrong with the step from one usage to the next: at most one interval may close in one write."""
+    """What is wrong with the step from one usage to the next.
+
+    One write may close two intervals: the one that ran, and the time without a host before the VM is placed again.
+    """
     if old.open is None:
         if new.open is not None:
             yield f"interval {new.open.seq} opened after the usage had ended"
         if new.closed != old.closed:
             yield "totals changed without an open interval"
         return
-    if new.closed.through_seq != old.open.seq:
+    closed = new.closed.through_seq - old.open.seq + 1
+    if closed not in (1, 2):
         yield f"totals reach interval {new.closed.through_seq} when {old.open.seq} closes"
-    if new.open is not None:
-        if new.open.seq != old.open.seq + 1:
-            yield f"interval {old.open.seq} is followed by {new.open.seq}"
-        if new.open.since < old.open.since:
-            yield f"interval {new.open.seq} begins before interval {old.open.seq}"
-        length = milliseconds(new.open.since) - milliseconds(old.open.since)
+    cpu, memory, disk, running = (is_ - was for was, is_ in zip(_totals(old), _totals(new), strict=True))
+    if new.open is None:
+        length = disk // (old.open.disk_bytes or 1)
     else:
-        length = new.closed.disk_byte_millis - old.closed.disk_byte_millis
-        length //= old.open.disk_bytes or 1
-    running = int(old.open.phase == "Running")
-    rates = (old.open.vcpus, old.open.memory_bytes, old.open.disk_bytes, running)
-    for rate, was, is_, name in zip(rates, _totals(old), _totals(new), _TOTALS, strict=True):
-        if is_ != was + rate * length:
-            yield f"{name} went from {was} to {is_} in {length} ms at {rate}"
-
-
-_TOTALS = ("vcpuMillis", "memoryByteMillis", "diskByteMillis", "instanceMillis")
+        length = milliseconds(new.open.since) - milliseconds(old.open.since)
+        if new.open.seq != new.closed.through_seq + 1:
+            yield f"interval {new.closed.through_seq} is followed by {new.open.seq}"
+    charged = old.open.phase == "Running"
+    ran = (length if closed == 1 else running) if charged else 0
+    if not 0 <= ran <= length:
+        yield f"an interval of {length} ms has {ran} ms in it"
+    due = (old.open.vcpus * ran, old.open.memory_bytes * ran, old.open.disk_bytes * length, ran)
+    if (cpu, memory, disk, running) != due:
+        yield f"{(cpu, memory, disk, running)} added where {due} was due in {length} ms of {old.open}"
 
 
 def _totals(usage: Usage) -> tuple[int, int, int, int]:
+    """vCPU-, memory-, disk- and instance-milliseconds of the intervals that have ended."""
     closed = usage.closed
     return (closed.vcpu_millis, closed.memory_byte_millis, closed.disk_byte_millis, closed.instance_millis)
 
@@ -252,18 +254,15 @@ class Invariants:
         self._before = Picture()
         self._created: set[Key] = set()
         self._found: list[str] = []
-        self._noops = 0
 
-    def wrote(self, write: Write, repeated: bool) -> None:
+    def wrote(self, write: Write, *, changed: bool) -> None:
         """7: the operator writes the spec of nothing that a user made, and nothing that has not changed."""
         if write.verb == "create":
             self._created.add(write.key)
         elif write.verb == "spec" and write.key not in self._created:
             self._found.append(f"own spec: the operator wrote the spec of {write.key}: {write.body}")
-        # A repetition of a write that got through already is the network's doing.
-        if self._store.noops > self._noops and not repeated:
+        if not changed:
             self._found.append(f"no-op: {write.verb} of {write.key} changed nothing: {write.body}")
-        self._noops = self._store.noops
 
     def check(self) -> list[str]:
         """What is violated now, or was by the change that led here."""

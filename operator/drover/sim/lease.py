@@ -15,23 +15,27 @@ RETRY_PERIOD = timedelta(seconds=2)
 
 @dataclass(slots=True)
 class Lease:
-    """A ``coordination.k8s.io`` Lease; ``epoch`` counts its holders (``leaseTransitions``)."""
+    """A ``coordination.k8s.io`` Lease. ``epoch`` counts terms, not holders.
+
+    A holder that stood down and leads again has writes of its earlier term on their way: it needs a fence as much
+    as a stranger does, and a fence with the same epoch would change nothing.
+    """
 
     holder: str = ""
     epoch: int = 0
     renewed: datetime | None = None
 
-    def try_acquire(self, who: str, now: datetime) -> bool:
-        """Acquire or renew: possible for the holder, and for anyone once the lease has run out."""
-        if self.holder != who:
-            if self.renewed is not None and now < self.renewed + LEASE_DURATION:
-                return False
-            self.holder = who
-            self.epoch += 1
-        self.renewed = now
+    def acquire(self, who: str, now: datetime) -> bool:
+        """Begin a term: possible for the last holder, and for anyone once the lease has run out."""
+        if self.holder != who and self.renewed is not None and now < self.renewed + LEASE_DURATION:
+            return False
+        self.holder, self.renewed = who, now
+        self.epoch += 1
         return True
 
-    def release(self, who: str) -> None:
-        """Give the lease up on an orderly shutdown, so that the next leader need not wait."""
-        if self.holder == who:
-            self.renewed = None
+    def renew(self, who: str, now: datetime) -> bool:
+        """Go on with a term; False where somebody else has begun one."""
+        if self.holder != who:
+            return False
+        self.renewed = now
+        return True

@@ -30,7 +30,7 @@ from drover.control.ports import (
 )
 from drover.sim.clock import Timeline
 from drover.sim.lease import RENEW_DEADLINE, RETRY_PERIOD, Lease
-from drover.sim.network import REQUEST_TIMEOUT, Weather
+from drover.sim.network import CUT_OFF, REQUEST_TIMEOUT, Weather
 from drover.sim.store import Store
 from drover.sim.watchlog import ExpiredError
 
@@ -47,7 +47,7 @@ class Backend:
     events: list[EventRecord] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     on_write: Callable[[Write, Written | Refused, bool], None] = lambda *_: None
-    """Told of every request the API server has answered, and whether it was a repetition."""
+    """Told of every request the API server has answered, and whether it was worth making."""
 
 
 class Shell:
@@ -58,7 +58,7 @@ class Shell:
         self.engine = engine
         self.alive = True
         self.partitioned = False
-        """True: the lease cannot be renewed, everything else goes on. What makes a stale leader."""
+        """True: the lease cannot be renewed and requests linger on their way. What makes a stale leader."""
         self._backend = backend
         self._driver = Simulated()
         self._watches = {kind: WatchPosition() for kind in KINDS}
@@ -87,16 +87,16 @@ class Shell:
 
     def _campaign(self) -> None:
         """Acquire or renew the lease; a leader that could not renew in time stands down."""
-        if not self.alive:
-            return
-        now = self._backend.timeline.now
-        if not self.partitioned and self._backend.lease.try_acquire(self.name, now):
-            self._renewed = now
-            if self.engine.state == "standby":
+        now, lease = self._backend.timeline.now, self._backend.lease
+        if self._renewed is None:
+            if not self.partitioned and lease.acquire(self.name, now):
+                self._renewed = now
                 for kind in KINDS:
                     self._list(kind)
-                self._step([Elected(self._backend.lease.epoch)])
-        elif self._renewed is not None and now >= self._renewed + RENEW_DEADLINE:
+                self._step([Elected(lease.epoch)])
+        elif not self.partitioned and lease.renew(self.name, now):
+            self._renewed = now
+        elif now >= self._renewed + RENEW_DEADLINE:
             self._renewed = None
             self._unanswered.clear()
             self._step([Deposed()])
@@ -180,7 +180,8 @@ class Shell:
     def _send(self, write: Write, attempt: int) -> None:
         """One attempt at a write. It may arrive late, never, or without its answer coming back."""
         backend = self._backend
-        delay = backend.weather.request(backend.random)
+        weather = CUT_OFF if self.partitioned else backend.weather
+        delay = weather.request(backend.random)
         if delay is not None:
             backend.timeline.after(delay, f"{self.name} {write.verb} {write.key}", lambda: self._arrive(write, attempt))
         if delay is None or delay > REQUEST_TIMEOUT:
@@ -190,8 +191,11 @@ class Shell:
         backend = self._backend
         if not self.alive and backend.random.random() < 0.5:
             return
+        version = backend.store.version
         answer = backend.store.execute(write, backend.timeline.now)
-        backend.on_write(write, answer, attempt > 1 or write.id not in self._unanswered)
+        # A repetition of a write that got through already is the network's doing, not the operator's.
+        changed = backend.store.version > version or attempt > 1 or write.id not in self._unanswered
+        backend.on_write(write, answer, changed)
         delay = backend.weather.response(backend.random)
         if delay is None:
             self._repeat_later(write, attempt)

@@ -116,13 +116,13 @@ class Simulation:
 
     # After every happening
 
-    def _wrote(self, write: Write, answer: Written | Refused, repeated: bool) -> None:
+    def _wrote(self, write: Write, answer: Written | Refused, changed: bool) -> None:
         words = "written" if isinstance(answer, Written) else f"refused with {answer.code}"
         self.trace.add(self.now, f"{write.verb} {write.key} {words}: {write.body}")
         if isinstance(answer, Written):
             self.last_write = self.now
             self.writes += 1
-            self.invariants.wrote(write, repeated)
+            self.invariants.wrote(write, changed=changed)
 
     def _tell_watches(self) -> None:
         for kind, told in self._told.items():

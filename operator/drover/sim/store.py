@@ -54,8 +54,6 @@ class Store:
         self._logs: dict[str, WatchLog] = defaultdict(WatchLog)
         self._created = 0
         self.version = 0
-        self.noops = 0
-        """Patches that changed nothing."""
         self.turnover = 0
         """Creations and removals: after either, there may be garbage."""
 
@@ -143,7 +141,6 @@ class Store:
             after = {**after, "status": before["status"], "metadata": {**after["metadata"], **server_set}}
         after = manifest(_validated(after))
         if after == before:
-            self.noops += 1
             return current
         if not set(after["metadata"].get("finalizers", ())) <= set(current.metadata.finalizers) and (current.deleting):
             raise ApiError(INVALID, "no new finalizers can be added if the object is being deleted", current)

@@ -15,10 +15,11 @@ from drover.sim.faults import HOST_FAULTS, OPERATOR_FAULTS, Strikes, mend_everyt
 from drover.sim.network import PERFECT, ROUGH
 from drover.sim.rest import unrest
 from drover.sim.simulation import Simulation
-from drover.sim.users import ACTS, restore_catalogue
+from drover.sim.users import ACTS, create_vm, restore_catalogue
 
 IDLE = timedelta(minutes=10)
 """An operator that has written nothing for this long, longer than any back-off, has nothing more to write."""
+VMS_AT_START = 20
 PATIENCE = timedelta(hours=6)
 
 
@@ -29,6 +30,8 @@ class Storm:
         self.sim = Simulation(seed, instances=2, weather=ROUGH, fenced=fenced, make_world=make_world)
         for raw in cloud.base(seed):
             self.sim.store.create(raw, self.sim.now)
+        for _ in range(VMS_AT_START):
+            create_vm(self.sim)
         self.sim.start()
         self._strikes = [
             Strikes(self.sim, ACTS, mean_seconds=1.0),

@@ -24,5 +24,5 @@ class Trace:
         """Equal for two runs exactly where the same things happened at the same instants."""
         return self._digest.hexdigest()
 
-    def tail(self, lines: int = 40) -> str:
+    def tail(self, lines: int = 60) -> str:
         return "\n".join(list(self._last)[-lines:])

@@ -61,16 +61,25 @@ def delete_vm(sim: Simulation) -> None:
     _delete(sim, _any(sim, VirtualMachine))
 
 
-def stop_or_start_vm(sim: Simulation) -> None:
-    vm = _any(sim, VirtualMachine)
-    if vm is not None:
-        _patch(sim, vm, {"spec": {"runStrategy": "Always" if vm.spec.run_strategy == "Halted" else "Halted"}})
+def stop_vm(sim: Simulation) -> None:
+    _patch(sim, _any(sim, VirtualMachine), {"spec": {"runStrategy": "Halted"}})
 
 
-def pause_or_resume_vm(sim: Simulation) -> None:
-    vm = _any(sim, VirtualMachine)
-    if vm is not None:
-        _patch(sim, vm, {"spec": {"paused": not vm.spec.paused}})
+def start_vm(sim: Simulation) -> None:
+    """One that is stopped, if there is one."""
+    halted = [vm for vm in _vms(sim) if vm.spec.run_strategy == "Halted"]
+    if halted:
+        _patch(sim, sim.random.choice(halted), {"spec": {"runStrategy": "Always"}})
+
+
+def pause_vm(sim: Simulation) -> None:
+    _patch(sim, _any(sim, VirtualMachine), {"spec": {"paused": True}})
+
+
+def resume_vm(sim: Simulation) -> None:
+    paused = [vm for vm in _vms(sim) if vm.spec.paused]
+    if paused:
+        _patch(sim, sim.random.choice(paused), {"spec": {"paused": False}})
 
 
 def act_on_vm(sim: Simulation) -> None:
@@ -207,8 +216,10 @@ def switch_network(sim: Simulation) -> None:
 ACTS: tuple[tuple[float, Act], ...] = (
     (8, create_vm),
     (2, delete_vm),
-    (4, stop_or_start_vm),
-    (1.5, pause_or_resume_vm),
+    (2.5, stop_vm),
+    (4, start_vm),
+    (1, pause_vm),
+    (1.5, resume_vm),
     (1.5, act_on_vm),
     (1.5, resize_vm),
     (3, label_vm),
@@ -224,13 +235,17 @@ ACTS: tuple[tuple[float, Act], ...] = (
     (1.5, create_volume),
     (1, grow_volume),
     (0.7, delete_volume),
-    (0.7, delete_what_is_shared),
-    (0.5, switch_network),
+    (0.4, delete_what_is_shared),
+    (0.3, switch_network),
 )
 
 
 def _fresh(sim: Simulation, prefix: str) -> str:
     return f"{prefix}{sim.random.randrange(10**6):06d}"
+
+
+def _vms(sim: Simulation) -> list[VirtualMachine]:
+    return [vm for vm in sim.store.objects(VirtualMachine.KIND) if isinstance(vm, VirtualMachine)]
 
 
 def _any(sim: Simulation, kind: type[AnyResource]) -> Any:

@@ -1,0 +1,218 @@
+"""Host: one modelled hypervisor, and what is known of it.
+
+::
+
+    (new) --> Ready --maintenance.mode Drain--> Draining --no VM left--> Maintenance
+                ^ <-------------------maintenance.mode None------------------+
+    any --fault Crash--> Failed    any --powerState Off--> Off    any --no such pool--> NotReady
+    any --cause lifted--> Ready
+    (any) --deleted--> stays while VMs are on it --> gone
+
+``Ready`` says whether guests can run here, also in maintenance; the moment it turns False is when the usage of the
+host's VMs ends.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+from drover.api.hardware import ResourceAmounts
+from drover.api.host import Host, HostPhase
+from drover.api.meta import AnyResource, Key
+from drover.api.migrationplan import MigrationPlan
+from drover.api.nodepool import NodePool
+from drover.api.quantity import Quantity, human
+from drover.api.virtualmachine import VirtualMachine
+from drover.api.virtualmachinemigration import VirtualMachineMigration
+from drover.control.claims import host_row, is_final
+from drover.control.conditions import Verdict, false, true
+from drover.control.drain import drain
+from drover.control.outcome import Controller, Event, Outcome, Watch, warning
+from drover.control.stage import Hold, Stage, conclude, counted, named, ready, stalled, waiting
+from drover.control.watching import on_change
+from drover.control.world import World
+from drover.model.placement import Resources
+
+
+def reconcile(host: Host, world: World, now: datetime) -> Outcome:
+    vms = world.vms(world.vms_on[host.name])
+    readiness = _readiness(host, world)
+    up = readiness[0].status == "True"
+    drained = drain(host, vms, world, now, up=up)
+    schedulable = _schedulable(host, up)
+    stage = Stage(
+        phase=_phase(host, readiness[0], vms),
+        verdicts=(*readiness, schedulable, *drained.verdicts, *_overcommitted(host, world)),
+        fields={**_amounts(host, world), "virtual_machines": len(vms), "drain": drained.status},
+        events=(*_ready_events(host, readiness[0]), *_cordon_events(host, schedulable), *drained.events),
+        requeue_at=drained.requeue_at,
+        children=drained.children,
+    )
+    return conclude(host, stage, now, _hold(host, vms, world), phase_when_deleting=None)
+
+
+# Readiness
+
+
+def _readiness(host: Host, world: World) -> tuple[Verdict, ...]:
+    if host.spec.fault.type == "Crash":
+        return stalled("HostFailed", "crashed (spec.fault.type: Crash): set it to None to repair the host")
+    if host.spec.power_state == "Off":
+        return waiting("PoweredOff", "spec.powerState is Off: set it to On")
+    if world.pool(host.spec.pool_ref.name) is None:
+        return waiting("PoolNotFound", f"node pool {host.spec.pool_ref.name} does not exist: create it")
+    return ready("HostReady", "guests can run here")
+
+
+def _phase(host: Host, readiness: Verdict, vms: list[VirtualMachine]) -> HostPhase:
+    match readiness.reason:
+        case "HostFailed":
+            return "Failed"
+        case "PoweredOff":
+            return "Off"
+        case "PoolNotFound":
+            return "NotReady"
+    if host.spec.maintenance.mode == "Drain":
+        return "Draining" if vms else "Maintenance"
+    return "Ready"
+
+
+def _ready_events(host: Host, readiness: Verdict) -> tuple[Event, ...]:
+    known = host.status.condition("Ready")
+    if known is not None and known.reason == readiness.reason:
+        return ()
+    match readiness.reason:
+        case "HostReady":
+            return (Event("HostReady", readiness.message),)
+        case "HostFailed":
+            return (warning("HostFailed", readiness.message),)
+    return (Event("HostNotReady", readiness.message),)
+
+
+def _schedulable(host: Host, up: bool) -> Verdict:
+    if not up:
+        return false("Schedulable", "HostNotReady", "guests cannot run here now")
+    if host.spec.maintenance.mode == "Drain":
+        return false("Schedulable", "InMaintenance", "spec.maintenance.mode is Drain: set it to None to end it")
+    if host.spec.unschedulable:
+        return false("Schedulable", "Cordoned", "spec.unschedulable is true: no new VM is placed here")
+    return true("Schedulable", "Schedulable", "VMs can be placed here")
+
+
+def _cordon_events(host: Host, schedulable: Verdict) -> tuple[Event, ...]:
+    known = host.status.condition("Schedulable")
+    if schedulable.reason != "Cordoned" or (known is not None and known.reason == "Cordoned"):
+        return ()
+    return (Event("HostCordoned", schedulable.message),)
+
+
+# Amounts
+
+
+def _amounts(host: Host, world: World) -> dict[str, object]:
+    row = host_row(host, world.pool(host.spec.pool_ref.name))
+    arriving, leaving = _migrations(host, world)
+    return {
+        "capacity": amounts(row.total),
+        "allocatable": amounts(row.allocatable),
+        "allocated": amounts(world.ledger.allocated(host.name)),
+        "migrations_in": arriving,
+        "migrations_out": leaving,
+    }
+
+
+def amounts(resources: Resources) -> ResourceAmounts:
+    """Resources as a status shows them."""
+    return ResourceAmounts(
+        cpu=Quantity.of_milli(resources.milli_cpu),
+        memory=Quantity.of_bytes(resources.memory),
+        disk=Quantity.of_bytes(resources.disk),
+    )
+
+
+def _migrations(host: Host, world: World) -> tuple[int, int]:
+    """(onto, away from) this host, of the migrations that hold a target."""
+    active = [m.status for m in world.migrations(world.active_migrations[True]) if m.status.target_host]
+    arriving = sum(status.target_host == host.name for status in active)
+    return arriving, sum(status.source_host == host.name for status in active)
+
+
+def _overcommitted(host: Host, world: World) -> tuple[Verdict, ...]:
+    """Present while more is claimed than may be: the hardware shrank under its VMs."""
+    may = host_row(host, world.pool(host.spec.pool_ref.name)).allocatable
+    held = world.ledger.allocated(host.name)
+    above = [
+        f"{name} {shown(have)} of {shown(most)}"
+        for name, have, most, shown in (
+            ("cpu", held.milli_cpu, may.milli_cpu, Quantity.of_milli),
+            ("memory", held.memory, may.memory, human),
+            ("disk", held.disk, may.disk, human),
+        )
+        if have > most
+    ]
+    if not above:
+        return ()
+    why = f"allocated above allocatable: {', '.join(above)}; drain the host or give it back its hardware"
+    return (true("Overcommitted", "CapacityShrank", why),)
+
+
+# Deletion
+
+
+def _hold(host: Host, vms: list[VirtualMachine], world: World) -> Hold | None:
+    arriving = [
+        migration.key
+        for migration in world.migrations(world.active_migrations[True])
+        if migration.status.target_host == host.name
+    ]
+    if not vms and not arriving:
+        return None
+    users = named([*(vm.key for vm in vms), *arriving])
+    who = f"{counted(len(vms), 'VM')} on it and {counted(len(arriving), 'migration')} onto it: {users}"
+    return Hold(f"{who}; set spec.maintenance.mode to Drain, or delete the VMs")
+
+
+# What wakes it
+
+
+def _host_of(vm: VirtualMachine) -> list[Key]:
+    return [Key(Host.KIND, "", vm.status.host_name)] if vm.status.host_name else []
+
+
+def _place_of(vm: VirtualMachine) -> object:
+    return vm.status.host_name, vm.status.flavor
+
+
+def _ends_of(migration: VirtualMachineMigration) -> list[Key]:
+    ends = (migration.status.source_host, migration.status.target_host)
+    return [Key(Host.KIND, "", name) for name in ends if name]
+
+
+def _course_of(migration: VirtualMachineMigration) -> object:
+    return _ends_of(migration), is_final(migration)
+
+
+def _drained_by(plan: MigrationPlan) -> list[Key]:
+    return [Key(Host.KIND, "", plan.spec.host_name)] if plan.spec.host_name else []
+
+
+def _hosts_of_pool(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
+    """The hosts of a pool that appeared or went, or whose time scale changed."""
+    old, new = cast("NodePool | None", before), cast("NodePool | None", after)
+    if old is not None and new is not None and old.spec.driver == new.spec.driver:
+        return []
+    pool = cast(NodePool, new if new is not None else old)
+    return world.hosts_of_pool[pool.name]
+
+
+CONTROLLER = Controller(
+    kind=Host.KIND,
+    reconcile=reconcile,
+    watches=(
+        Watch(VirtualMachine.KIND, on_change(_host_of, of=_place_of), after=1.0),
+        Watch(VirtualMachineMigration.KIND, on_change(_ends_of, of=_course_of), after=1.0),
+        Watch(MigrationPlan.KIND, on_change(_drained_by, of=lambda plan: plan.status), after=1.0),
+        Watch(NodePool.KIND, _hosts_of_pool),
+    ),
+)

@@ -1,0 +1,123 @@
+"""Which hosts of a pool to make, to empty and to delete."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import count, islice
+
+from drover.api.host import Host, HostSpec
+from drover.api.meta import API_VERSION, FINALIZER, GROUP, ObjectMeta, OwnerReference, Ref
+from drover.api.nodepool import NodePool
+from drover.control.outcome import Child, Create, Delete, Event, PatchSpec
+from drover.control.world import World
+
+POOL_LABEL = f"{GROUP}/pool"
+SCALED_DOWN = "its pool was scaled down"
+"""The maintenance reason that tells a host the pool takes away from one that people service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What is done about the number of hosts."""
+
+    creating: int = 0
+    leaving: tuple[Host, ...] = ()
+    """Hosts on their way out, among them those that were chosen just now."""
+    children: tuple[Child, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+def scale(pool: NodePool, hosts: list[Host], world: World) -> Scaling:
+    """Towards ``spec.replicas``: hosts that were leaving stay first, then new ones are made."""
+    present = [host for host in hosts if not host.deleting]
+    staying = [host for host in present if not is_leaving(host)]
+    leaving = [host for host in present if is_leaving(host)]
+    missing = pool.spec.replicas - len(staying)
+    returning, leaving = leaving[: max(missing, 0)], leaving[max(missing, 0) :]
+    surplus = _emptiest(staying, world)[: max(-missing, 0)]
+    removed = [host for host in leaving if is_empty(host, world)]
+    created = _new_hosts(pool, hosts, max(missing - len(returning), 0))
+    return Scaling(
+        creating=len(created),
+        leaving=(*leaving, *surplus),
+        children=(
+            *(PatchSpec(host, {"maintenance": {"mode": "None", "reason": None}}) for host in returning),
+            *(Create(host) for host in created),
+            *(PatchSpec(host, {"maintenance": {"mode": "Drain", "reason": SCALED_DOWN}}) for host in surplus),
+            *(Delete(host) for host in removed),
+        ),
+        events=(
+            *(Event("HostAdded", _described(host)) for host in created),
+            *(Event("HostRemoved", _described(host)) for host in removed),
+        ),
+    )
+
+
+def is_leaving(host: Host) -> bool:
+    """Whether its pool is emptying it in order to delete it."""
+    return host.spec.maintenance.mode == "Drain" and host.spec.maintenance.reason == SCALED_DOWN
+
+
+def is_empty(host: Host, world: World) -> bool:
+    """Whether no VM is on the host or, with a migration, on its way to it."""
+    return not world.ledger.claims_on(host.name) and not world.vms_on.count(host.name)
+
+
+def index_of(pool: NodePool, host: Host) -> int:
+    """The n of ``<pool>-<n>``; after all of them for a host that people named."""
+    number = host.name.removeprefix(f"{pool.name}-")
+    return int(number) if number.isdecimal() and number != host.name else 2**31
+
+
+def _emptiest(hosts: list[Host], world: World) -> list[Host]:
+    """Empty hosts first, then those with the least memory to move; of equal ones the last made."""
+    last_made_first = hosts[::-1]
+    return sorted(
+        last_made_first,
+        key=lambda host: (not is_empty(host, world), world.ledger.allocated(host.name).memory),
+    )
+
+
+def _new_hosts(pool: NodePool, hosts: list[Host], number: int) -> list[Host]:
+    taken = {index_of(pool, host) for host in hosts}
+    free = islice((index for index in count() if index not in taken), number)
+    zones = Counter(host.spec.failure_domain for host in hosts if not host.deleting)
+    created = []
+    for index in free:
+        zone = _zone(pool, zones)
+        zones[zone] += 1
+        created.append(_new_host(pool, index, zone))
+    return created
+
+
+def _zone(pool: NodePool, hosts_in: Counter[str | None]) -> str | None:
+    """The zone furthest below its share, by the next host each would get for its weight; the first of equal ones."""
+    domains = pool.spec.failure_domains
+    if not domains:
+        return None
+    return min(domains, key=lambda domain: (hosts_in[domain.name] + 1) / domain.weight).name
+
+
+def _new_host(pool: NodePool, index: int, zone: str | None) -> Host:
+    owner = OwnerReference(
+        api_version=API_VERSION,
+        kind=pool.KIND,
+        name=pool.name,
+        uid=pool.uid,
+        controller=True,
+        block_owner_deletion=True,
+    )
+    return Host(
+        metadata=ObjectMeta(
+            name=f"{pool.name}-{index}",
+            labels={POOL_LABEL: pool.name},
+            finalizers=(FINALIZER,),
+            owner_references=(owner,),
+        ),
+        spec=HostSpec(pool_ref=Ref(name=pool.name), failure_domain=zone, hardware=pool.spec.template),
+    )
+
+
+def _described(host: Host) -> str:
+    return f"host {host.name}" + (f" in {host.spec.failure_domain}" if host.spec.failure_domain else "")
