@@ -97,8 +97,8 @@ def _hosts(now: Snapshot) -> Table:
 
 def _moves(now: Snapshot) -> Table:
     table = Table(title="live migrations", title_justify="left", box=None)
-    for heading in ("VM", "from", "to", "phase", "", "pass", "to send", "ETA"):
-        table.add_column(heading, justify="right" if heading in ("pass", "to send", "ETA") else "left")
+    for heading in ("VM", "from", "to", "phase", "", "pass", "GiB left", "ETA"):
+        table.add_column(heading, justify="right" if heading in ("pass", "GiB left", "ETA") else "left")
     for migration in now.migrations:
         status = migration.get("status", {})
         progress = status.get("progress") or {}
@@ -111,7 +111,7 @@ def _moves(now: Snapshot) -> Table:
             phase(migration),
             "━" * (done // 5) + "·" * (20 - done // 5),
             str(progress.get("iteration", "")),
-            size(progress.get("remainingBytes")),
+            _number(_gib(progress.get("remainingBytes")), 1),
             "" if phase(migration) in FINAL or eta is None else f"{eta:.0f} s",
             style=COLOURS.get(phase(migration), ""),
         )
@@ -148,23 +148,22 @@ def hosts_table(now: Snapshot) -> Table:
 
 def migrations_table(now: Snapshot) -> Table:
     """Outcomes beside predictions, in model time."""
-    table = Table(title="migrations: played (predicted)", title_justify="left", box=None)
-    for heading in ("VM", "from", "to", "phase", "passes", "sent", "downtime", "duration"):
-        right = heading in ("passes", "sent", "downtime", "duration")
-        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
+    table = Table(title="migrations: played (predicted)", title_justify="left", box=None, pad_edge=False)
+    for heading in ("VM", "to", "phase"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("passes", "sent, GiB", "downtime, ms", "duration, s"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for migration in now.migrations:
         status = migration["status"]
         result, estimate = status.get("result") or {}, status.get("estimate") or {}
-        pause, seconds = median(estimate, "downtimeMilliseconds"), median(estimate, "durationSeconds")
         table.add_row(
             migration["spec"]["virtualMachineName"],
-            status.get("sourceHost", ""),
             status.get("targetHost", ""),
             phase(migration),
-            f"{result.get('passes', '-')} ({estimate.get('passes', '-')})",
-            f"{size(result.get('transferredBytes'))} ({size(estimate.get('transferBytes'))})",
-            f"{_number(result.get('downtimeMilliseconds'))} ({_number(pause)}) ms",
-            f"{_number(result.get('durationSeconds'), 1)} ({_number(seconds, 1)}) s",
+            _pair(result.get("passes"), estimate.get("passes")),
+            _pair(_gib(result.get("transferredBytes")), _gib(estimate.get("transferBytes")), 1),
+            _pair(result.get("downtimeMilliseconds"), median(estimate, "downtimeMilliseconds")),
+            _pair(result.get("durationSeconds"), median(estimate, "durationSeconds"), 1),
             style=COLOURS.get(phase(migration), ""),
         )
     return table
@@ -177,7 +176,7 @@ def plan_line(plan: Manifest) -> str:
     predicted = median(status.get("estimate"), "durationSeconds")
     return (
         f"plan {name_of(plan)}: {phase(plan)}, {message(plan)}; {_number(result.get('durationSeconds'), 1)} s "
-        f"({_number(predicted, 1)} s predicted), {size(result.get('transferredBytes'))}"
+        f"({_number(predicted, 1)} s predicted), {_number(_gib(result.get('transferredBytes')), 1)} GiB"
     )
 
 
@@ -188,12 +187,16 @@ def patches_line(settled: Mapping[str, int], final: Mapping[str, int], vms: int)
     return f"PATCHes: {patched} of {vms} VMs until all had come up ({patched / vms:.1f} each); in all {rest}"
 
 
-def size(count: float | None) -> str:
-    return "-" if count is None else f"{count / 2**30:.1f} GiB"
+def _pair(played: float | None, predicted: float | None, digits: int = 0) -> str:
+    return f"{_number(played, digits)} ({_number(predicted, digits)})"
 
 
 def _number(value: float | None, digits: int = 0) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _gib(count: float | None) -> float | None:
+    return None if count is None else count / 2**30
 
 
 def _natural(host: Manifest) -> tuple[str, int]:

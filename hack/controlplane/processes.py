@@ -10,6 +10,7 @@ from pathlib import Path
 from controlplane.progress import ControlPlaneError
 
 _GONE_SECONDS = 10.0
+_EXEC_SECONDS = 0.2
 
 
 def spawn(command: list[str], log: Path) -> int:
@@ -20,7 +21,12 @@ def spawn(command: list[str], log: Path) -> int:
         (os.POSIX_SPAWN_OPEN, 1, str(log), log_flags, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
-    return os.posix_spawn(command[0], command, os.environ, file_actions=files, setsid=True)
+    pid = os.posix_spawn(command[0], command, os.environ, file_actions=files, setsid=True)
+    # For an instant after exec a process has no command line yet, and would be taken for one that has ended.
+    deadline = time.monotonic() + _EXEC_SECONDS
+    while not _command_line(pid) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return pid
 
 
 def running(pid: int, state: Path) -> bool:

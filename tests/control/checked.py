@@ -58,7 +58,7 @@ def reconciled(
     again = reconcile(written, world, now)
     if FINALIZER in written.metadata.finalizers and again.protect is not False:
         assert not writes_anything(written, again), f"writes again: {again}"
-        assert writes == 1 and outcome.status is None and outcome.protect is None or again.events == ()
+        assert (writes == 1 and outcome.status is None and outcome.protect is None) or again.events == ()
     return outcome
 
 

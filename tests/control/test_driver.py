@@ -132,7 +132,9 @@ def test_boots_take_a_plausible_time_that_only_their_arguments_decide(seed: int,
 
 
 def test_another_seed_vm_or_attempt_boots_in_another_time() -> None:
-    assert len({boot_seconds(0, "a", 1), boot_seconds(1, "a", 1), boot_seconds(0, "b", 1), boot_seconds(0, "a", 2)}) == 4
+    assert (
+        len({boot_seconds(0, "a", 1), boot_seconds(1, "a", 1), boot_seconds(0, "b", 1), boot_seconds(0, "a", 2)}) == 4
+    )
 
 
 def test_a_pass_is_the_models_own_with_the_noise_of_its_attempt_and_iteration() -> None:

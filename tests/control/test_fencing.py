@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from datetime import datetime
+
 import pytest
-from worlds import host, migration, moving, placed, vm, world_of
+from worlds import NOW, host, migration, moving, placed, vm, world_of
 
-from drover.control.fencing import may_gain_a_claim
+from drover.control.fencing import LONGEST_FLIGHT, may_gain_a_claim
 
 
-def fenced(*objects: object) -> set[str]:
-    return {resource.name for resource in may_gain_a_claim(world_of(*objects))}  # type: ignore[arg-type]
+LONG_AFTER = NOW + 2 * LONGEST_FLIGHT
+
+
+LONG_AFTER = NOW + LONGEST_FLIGHT
+"""Late enough that no write decided while the hosts were down can still be on its way."""
+
+
+def fenced(*objects: object, now: datetime = LONG_AFTER) -> set[str]:
+    return {resource.name for resource in may_gain_a_claim(world_of(*objects), now)}  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +48,10 @@ def test_a_vm_that_runs_undisturbed_costs_no_write(phase: str) -> None:
     assert fenced(host(), vm(status=placed(phase=phase))) == set()
 
 
+def test_a_vm_on_a_host_that_came_back_lately_is_fenced_for_an_earlier_leader_may_be_moving_it() -> None:
+    assert fenced(host(), vm(status=placed()), now=NOW) == {"a"}
+
+
 @pytest.mark.parametrize(
     "down", [host(status={}), host(fault={"type": "Crash"}), host(power_state="Off")], ids=["not ready", "fault", "off"]
 )
@@ -53,3 +68,16 @@ def test_a_migration_that_is_not_over_is_fenced_and_so_is_its_vm(status: dict[st
 def test_a_migration_that_is_over_is_not_fenced(phase: str) -> None:
     over = migration("a-1", status=moving("p1-1", phase=phase))
     assert fenced(host(), vm(status=placed()), over) == set()
+
+
+def test_a_vm_whose_host_came_back_a_moment_ago_may_be_on_its_way_elsewhere() -> None:
+    assert fenced(host(), vm(status=placed()), now=NOW) == {"a"}
+
+
+def test_a_halted_vm_is_fenced_too_for_its_start_may_be_on_its_way() -> None:
+    assert fenced(host(), vm(run_strategy="Halted", status={"phase": "Stopped"})) == {"a"}
+
+
+def test_the_highest_epoch_is_that_of_any_vm_or_migration() -> None:
+    assert highest_epoch(world_of()) == 0
+    assert highest_epoch(world_of(vm("a", status={"leaderEpoch": 3}), vm("b"), migration(status={"leaderEpoch": 5}))) == 5

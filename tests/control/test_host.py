@@ -337,6 +337,25 @@ def test_an_empty_host_goes() -> None:
     assert reconcile(machine, draining(machine), NOW) == Outcome(protect=False)
 
 
+@pytest.mark.parametrize("deleting", [True, False])
+def test_what_a_vm_gives_up_is_free_and_told_when_the_write_is_answered(deleting: bool) -> None:
+    machine, leaver = host(deleting=deleting), vm("a", status=placed())
+    world = draining(machine, leaver)
+    woken: list[str] = []
+    watch = next(watch for watch in CONTROLLER.watches if watch.kind == "VirtualMachine")
+    world.subscribe(lambda before, after: woken.extend(key.name for key in watch.affected(before, after, world)))
+    gone = leaver.model_copy(update={"status": leaver.status.model_copy(update={"host_name": None})})
+    world.assume(gone)
+    assert woken == ["p1-0"]
+    outcome = reconcile(machine, world, NOW)
+    assert outcome == Outcome() if deleting else outcome.status.allocated.cpu == "2"  # type: ignore[union-attr]
+    world.observe(edited(gone))
+    world.settle(leaver.key)
+    assert woken == ["p1-0", "p1-0"]
+    outcome = reconcile(machine, world, NOW)
+    assert outcome.protect is False if deleting else outcome.status.allocated.cpu == "0"  # type: ignore[union-attr]
+
+
 # What wakes it
 
 

@@ -7,6 +7,7 @@ from worlds import (
     NOW,
     active,
     assert_settled,
+    edited,
     interface,
     message,
     network,
@@ -122,3 +123,14 @@ def test_a_vm_that_only_asks_for_the_network_does_not_keep_it() -> None:
     net = network(deleting=True, status=active())
     asking = vm("a", networks=[{"name": "eth0", "network_ref": {"name": "net"}}])
     assert reconcile(net, world_of(net, asking), NOW) == Outcome(protect=False)
+
+
+def test_a_network_stays_until_the_write_that_releases_it_is_answered() -> None:
+    net, user = network(deleting=True, status=active()), vm("a", status={"interfaces": [interface("10.0.0.2")]})
+    world = world_of(net, user)
+    released = user.model_copy(update={"status": user.status.model_copy(update={"interfaces": ()})})
+    world.assume(released)
+    assert reconcile(net, world, NOW) == Outcome()
+    world.observe(edited(released))
+    world.settle(user.key)
+    assert reconcile(net, world, NOW) == Outcome(protect=False)

@@ -316,6 +316,12 @@ def test_an_empty_pool_deletes_its_hosts_first_and_goes_last() -> None:
     assert reconcile(item, world, NOW) == Outcome(protect=False)
 
 
+def test_an_empty_pool_that_a_migration_is_on_its_way_to_waits_for_it() -> None:
+    item = pool(replicas=1, deleting=True)
+    world = world_of(item, host("p1-0"), migration(status=moving("p1-0", source="p2-0")))
+    assert reconcile(item, world, NOW) == Outcome()
+
+
 # What wakes it
 
 
@@ -336,3 +342,10 @@ def test_a_migration_wakes_the_pool_of_its_target_when_it_takes_room_and_when_it
     assert [key.name for key in watch.affected(queued, copying, world)] == ["p1"]
     assert [key.name for key in watch.affected(copying, done, world)] == ["p1"]
     assert watch.affected(copying, migration(status=moving("p1-1", phase="StopAndCopy")), world) == []
+
+
+def test_a_pool_that_is_being_deleted_takes_no_new_vms() -> None:
+    world = world_of(pool(deleting=True), host("p1-0"))
+    row = world.ledger.row("p1-0")
+    assert row is not None
+    assert row.blocked == "being deleted"

@@ -191,6 +191,17 @@ def test_a_volume_nobody_holds_goes(status: dict[str, object] | None) -> None:
     assert reconcile(disk, world_of(disk), NOW) == Outcome(protect=False)
 
 
+def test_a_volume_stays_until_the_write_that_releases_it_is_answered() -> None:
+    disk, user = volume(deleting=True, status=provisioned()), holder()
+    world = world_of(disk, user)
+    released = user.model_copy(update={"status": user.status.model_copy(update={"volumes": ()})})
+    world.assume(released)
+    assert reconcile(disk, world, NOW) == Outcome()
+    world.observe(edited(released))
+    world.settle(user.key)
+    assert reconcile(disk, world, NOW) == Outcome(protect=False)
+
+
 def test_an_image_that_becomes_ready_wakes_the_volumes_made_from_it() -> None:
     disk = volume(source=FROM_IMAGE)
     before, after = image(status={"phase": "Importing"}), image(status=imported())

@@ -7,12 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from audit import Audit
+from clouds import Cloud, cloud_in
+from running import OperatorProcess, eventually
 
 from controlplane import ControlPlane, Kubectl, find_binaries, install_crds, start, stop
 
 ROOT = Path(__file__).parents[2]
 # Beside the cluster of `make cluster-up`, one directory a test process: neither disturbs the other.
 STATES = ROOT / ".cache" / "integration"
+LEASE_SECONDS = 4
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -62,6 +66,74 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
     kubectl("create", "namespace", name)
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
+
+
+class Operator:
+    """``drover run`` that can be killed and started again; a life's log in a file of its own."""
+
+    def __init__(self, cluster: ControlPlane, logs: Path) -> None:
+        self._cluster = cluster
+        self._logs = logs
+        self._lives = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it leads: after a crash the Lease has to run out first."""
+        self._lives += 1
+        log = self._logs / f"operator-{self._lives}.log"
+        self.process = OperatorProcess(self._cluster.kubeconfig, "drover-system", log, lease_duration=LEASE_SECONDS)
+        self.process.await_leading()
+
+    def stop(self) -> int:
+        """SIGTERM; gives the Lease back, so that the next one need not wait. Returns the exit code."""
+        self.process.process.terminate()
+        return self.process.process.wait(timeout=20)
+
+    def crash(self) -> None:
+        """SIGKILL."""
+        self.process.process.kill()
+        self.process.process.wait()
+
+    def complaints(self) -> list[str]:
+        """What it logged as an error, over all its lives."""
+        logs = [log.read_text() for log in sorted(self._logs.glob("operator-*.log"))]
+        return [line for log in logs for line in log.splitlines() if " ERROR " in line]
+
+
+@pytest.fixture(scope="module")
+def operator(cluster: ControlPlane, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """The operator, for all tests of a module. At the end their clouds must be gone, and no error in its log."""
+    kubectl("apply", "--server-side", "-f", str(ROOT / "config" / "admission"))
+    operator = Operator(cluster, tmp_path_factory.mktemp("operator"))
+    try:
+        yield operator
+        eventually(lambda: not _clouds(kubectl), 30, lambda: f"deleted, but still there: {_clouds(kubectl)}")
+        assert operator.stop() == 0
+        assert operator.complaints() == []
+    finally:
+        operator.crash()
+
+
+def _clouds(kubectl: Kubectl) -> list[str]:
+    """What the clouds of tests have left behind."""
+    return [name for name in kubectl("get", "npool,hst,flv", "-o", "name").split() if "/test-" in name]
+
+
+@pytest.fixture
+def cloud(operator: Operator, kubectl: Kubectl, namespace: str) -> Iterator[Cloud]:  # noqa: ARG001  # it runs the cloud
+    """A cloud of the test's own, run by ``operator``; nothing is in it yet."""
+    with cloud_in(kubectl, namespace) as made:
+        yield made
+
+
+@pytest.fixture
+def audit(cluster: ControlPlane) -> Audit:
+    """The operator's writes from now on, as the API server's audit log tells them."""
+    if not cluster.audit_log.exists():
+        pytest.skip("only a control plane started here keeps an audit log")
+    log = Audit(cluster.audit_log)
+    log.mark()
+    return log
 
 
 def _stop_orphans() -> None:

@@ -1,5 +1,6 @@
 """``drover run`` as its user meets it: how it starts, hands over, ends and fails."""
 
+import asyncio
 import signal
 import subprocess
 import time
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from running import DROVER, OperatorProcess, eventually, free_port
+from running import DROVER, Network, OperatorProcess, eventually, free_port
 
 from controlplane import ControlPlane
 
@@ -59,6 +60,23 @@ def test_a_standby_is_ready_and_takes_over_when_the_leader_is_killed(
             # The last renewal is at most one retry period old when the leader is killed.
             assert time.monotonic() - killed > lease * 0.5
             assert standby.ready()["epoch"] == 2
+
+
+async def test_a_leader_that_is_cut_off_ends_by_itself_before_its_lease_does(
+    cluster: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    lease = 6
+    async with Network(cluster.url) as network:
+        kubeconfig = redirected(cluster.kubeconfig, network.url, tmp_path / "kubeconfig")
+        with OperatorProcess(kubeconfig, namespace, tmp_path / "log", lease_duration=lease) as operator:
+            await asyncio.to_thread(operator.await_leading)
+            network.go_silent()
+            cut = time.monotonic()
+            assert await asyncio.to_thread(operator.process.wait, 30) == 1
+            assert time.monotonic() - cut < lease, operator.log()
+    errors = [line for line in operator.log().splitlines() if "ERROR" in line]
+    assert len(errors) == 1, operator.log()
+    assert "lease drover lost: not renewed for 4.0 s" in errors[0]
 
 
 def test_an_api_server_that_does_not_answer_is_one_clear_line(cluster: ControlPlane, tmp_path: Path) -> None:

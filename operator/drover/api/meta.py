@@ -190,6 +190,6 @@ class Resource(Model, Generic[SpecT, StatusT]):
 AnyResource = Resource[Any, Any]
 
 
-def dump(model: BaseModel) -> dict[str, Any]:
-    """The wire form: camelCase JSON values, absent fields left out."""
-    return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+def dump(model: BaseModel, *, unset: bool = True) -> dict[str, Any]:
+    """The wire form: camelCase JSON values, absent fields left out; with ``unset=False`` untold defaults too."""
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=not unset)

@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import socket
-from typing import Annotated, Literal
+from typing import Annotated
 
 import aiohttp
 import kopf
@@ -37,8 +37,8 @@ def run(
         int, typer.Option(min=2, max=3600, help="Seconds after which a silent leader is taken for dead.")
     ] = 15,
     identity: Annotated[str | None, typer.Option(help="Name of this instance; the host's with a random part.")] = None,
-    log_format: Annotated[Literal["text", "json"], typer.Option(help="How to log.")] = "text",
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], typer.Option(help="What to log.")] = "info",
+    log_format: Annotated[logs.Format, typer.Option(help="How to log.")] = "text",
+    log_level: Annotated[logs.Level, typer.Option(help="What to log.")] = "info",
 ) -> None:
     """Run the operator until SIGTERM; of several only the holder of the Lease acts."""
     logs.configure(log_format, log_level)

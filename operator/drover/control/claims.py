@@ -96,6 +96,10 @@ class AddressBooks:
     def book(self, network: Key, subnet: str) -> AddressBook | None:
         return self._books.get((network, subnet))
 
+    def held(self, network: Key) -> bool:
+        """Whether anybody states to hold an address of the network."""
+        return any(place[0] == network for places in self._stated.values() for place in places)
+
 
 def count(
     world: World, key: Key, before: AnyResource | None, observed: AnyResource | None, assumed: AnyResource | None
@@ -162,6 +166,11 @@ def claim_size(claim: MigrationClaim) -> Resources:
     return Resources(claim.vcpus * 1000, claim.memory_bytes, claim.disk_bytes, claim.bandwidth_bytes_per_second)
 
 
+def holds_target(migration: VirtualMachineMigration, vm: VirtualMachine) -> bool:
+    status = migration.status
+    return not is_final(migration) and status.target_host is not None and status.vm_uid == vm.uid
+
+
 def is_final(migration: VirtualMachineMigration) -> bool:
     return migration.status.phase in FINAL_MIGRATION_PHASES
 
@@ -185,15 +194,15 @@ def host_row(host: Host, pool: NodePool | None) -> HostRow:
         ratios=Ratios(overcommit.cpu.fraction, overcommit.memory.fraction, overcommit.disk.fraction),
         labels=hardware.labels,
         failure_domain=host.spec.failure_domain or "",
-        blocked=_blocked(host),
+        blocked=_blocked(host, pool),
         strategy=placement.strategy if placement else "Balance",
         weights=Weights(**dict(placement.weights)) if placement else Weights(),
     )
 
 
-def _blocked(host: Host) -> str | None:
+def _blocked(host: Host, pool: NodePool | None) -> str | None:
     """Why nothing new may be placed on a host, in the words a refusal counts it under."""
-    if host.deleting:
+    if host.deleting or (pool is not None and pool.deleting):
         return "being deleted"
     if not is_up(host):
         return "not ready"

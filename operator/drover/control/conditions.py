@@ -73,6 +73,12 @@ def _condition(old: Status, verdict: Verdict, generation: int, now: datetime) ->
     )
 
 
+def acknowledged(resource: AnyResource, now: datetime) -> Any:
+    """The status as it is, for a generation whose changes come too late to matter: else kstatus waits for ever."""
+    verdicts = [Verdict(c.type, c.status, c.reason, c.message) for c in resource.status.conditions]
+    return derive(resource, now, verdicts=verdicts)
+
+
 def since(status: Status, type_: str) -> datetime | None:
     """When a condition took its present status."""
     condition = status.condition(type_)

@@ -185,11 +185,12 @@ class Engine:
     # Leadership
 
     def _elected(self, epoch: int, out: Outputs) -> None:
-        self.epoch = epoch
+        # A Lease that was deleted counts from 1 again; a fence that writes what is there already fences nothing.
+        self.epoch = max(epoch, 1 + fencing.highest_epoch(self.world))
         self.state = "fencing"
         if self._fenced:
-            for resource in fencing.may_gain_a_claim(self.world):
-                self._send(out, "status", resource, {"status": {"leaderEpoch": epoch}}, any_version=True)
+            for resource in fencing.may_gain_a_claim(self.world, self._now):
+                self._send(out, "status", resource, {"status": {"leaderEpoch": self.epoch}}, any_version=True)
         if not self._in_flight:
             self._lead(out)
 
@@ -268,6 +269,8 @@ class Engine:
         if outcome.status is not None:
             patch = merge_patch(dump(resource.status), dump(outcome.status))
             if patch:
+                # Zeros that were never written go along, so that a column shows 0; alone they are no reason to write.
+                patch = merge_patch(dump(resource.status, unset=False), dump(outcome.status))
                 self._send(out, "status", resource, {"status": patch}, events=outcome.events)
                 self.world.assume(resource.model_copy(update={"status": outcome.status}))
                 return True

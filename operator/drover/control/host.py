@@ -49,7 +49,14 @@ def reconcile(host: Host, world: World, now: datetime) -> Outcome:
         requeue_at=drained.requeue_at,
         children=drained.children,
     )
-    return conclude(host, stage, now, _hold(host, vms, world), phase_when_deleting=None)
+    return conclude(
+        host,
+        stage,
+        now,
+        _hold(host, vms, world),
+        phase_when_deleting=None,
+        released=not world.ledger.claims_on(host.name),
+    )
 
 
 # Readiness

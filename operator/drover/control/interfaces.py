@@ -8,7 +8,7 @@ from drover.api.meta import Key
 from drover.api.network import Network
 from drover.api.virtualmachine import Interface, VirtualMachine, VirtualMachineNetwork
 from drover.control.world import World
-from drover.model.addresses import Exhausted, mac_address
+from drover.model.addresses import Exhausted, OutsideSubnet, Taken, mac_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ def allocate_interfaces(vm: VirtualMachine, world: World) -> tuple[Interface, ..
     """One interface for each of ``spec.networks``. Claims nothing: the claim is the status that says so."""
     given: list[Interface] = []
     for nic in vm.spec.networks:
-        interface = _kept(vm, nic) or _new(vm, nic, world, given)
+        interface = _kept(vm, nic, given) or _new(vm, nic, world, given)
         if isinstance(interface, NoAddress):
             return interface
         given.append(interface)
@@ -33,8 +33,8 @@ def _network_of(vm: VirtualMachine, nic: VirtualMachineNetwork) -> Key:
     return Key(Network.KIND, nic.network_ref.namespace or vm.namespace, nic.network_ref.name)
 
 
-def _kept(vm: VirtualMachine, nic: VirtualMachineNetwork) -> Interface | None:
-    """The interface as it is, where it still is what the spec asks for."""
+def _kept(vm: VirtualMachine, nic: VirtualMachineNetwork, given: list[Interface]) -> Interface | None:
+    """The interface as it is, where it still is what the spec asks for and no other interface took its address."""
     key = _network_of(vm, nic)
     for interface in vm.status.interfaces:
         if (
@@ -43,9 +43,14 @@ def _kept(vm: VirtualMachine, nic: VirtualMachineNetwork) -> Interface | None:
             and nic.subnet in (None, interface.subnet)
             and nic.ip_address in (None, interface.ip_address)
             and nic.mac_address in (None, interface.mac)
+            and not any(_clash(interface, other) for other in given)
         ):
             return interface
     return None
+
+
+def _clash(one: Interface, other: Interface) -> bool:
+    return one.mac == other.mac or (one.network, one.ip_address) == (other.network, other.ip_address)
 
 
 def _new(vm: VirtualMachine, nic: VirtualMachineNetwork, world: World, given: list[Interface]) -> Interface | NoAddress:
@@ -70,9 +75,10 @@ def _new(vm: VirtualMachine, nic: VirtualMachineNetwork, world: World, given: li
                 network=f"{key.namespace}/{key.name}",
                 subnet=subnet,
             )
-        refusals.append(answer)
+        refusals.append(Taken(answer, "another interface of this VM") if isinstance(answer, str) else answer)
     # A refusal by the subnet an address lies in says more than those of the others.
-    message = next((r.message for r in reversed(refusals) if not isinstance(r, str)), "it has no subnet")
+    refusals.sort(key=lambda refusal: isinstance(refusal, OutsideSubnet))
+    message = refusals[0].message if refusals else "it has no subnet"
     exhausted = all(isinstance(r, Exhausted) for r in refusals)
     return NoAddress(f"network {key.namespace}/{key.name}: {message}", stalled=not exhausted)
 

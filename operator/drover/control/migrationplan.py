@@ -49,7 +49,7 @@ def reconcile(plan: MigrationPlan, world: World, now: datetime) -> Outcome:
     if FINALIZER not in plan.metadata.finalizers:
         return Outcome(protect=True)
     if plan.status.phase in FINAL_PHASES:
-        return Outcome()
+        return Outcome(status=conditions.acknowledged(plan, now))
     if plan.status.phase in (None, "Pending") or _dry_run_changed(plan):
         return _plan(plan, world, now)
     if plan.status.phase == "Planned":
@@ -84,7 +84,7 @@ def _plan(plan: MigrationPlan, world: World, now: datetime) -> Outcome:
         return Outcome(status=status, events=events)
     if not any(entry.phase == "Pending" for entry in planned.migrations):
         return _finished(plan, world, now, planned.migrations, None, estimate=planned.estimate)
-    verdicts = (false("Ready", "InProgress", told), *_planned_verdicts(planned))
+    verdicts = (false("Ready", "InProgress", _progress(planned.migrations)), *_planned_verdicts(planned))
     status = _status(plan, now, "Queued", planned.migrations, verdicts, estimate=planned.estimate)
     return Outcome(status=status, events=events)
 
@@ -145,7 +145,8 @@ def _work(plan: MigrationPlan, world: World, now: datetime) -> Outcome:
         verdicts,
         start_timestamp=plan.status.start_timestamp or (now if started else None),
     )
-    retries = [entry.retry_after for entry in entries if entry.retry_after is not None]
+    # A retry that is due already waits for a slot or for paused to be lifted, not for a time.
+    retries = [entry.retry_after for entry in entries if entry.retry_after is not None and entry.retry_after > now]
     return Outcome(status=status, children=children, requeue_at=min(retries, default=None))
 
 

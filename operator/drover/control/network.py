@@ -47,7 +47,7 @@ def reconcile(network: Network, world: World, now: datetime) -> Outcome:
         events=(*_segment_events(network, segment), *_exhaustion_events(network, available)),
         requeue_at=now + TRY_SEGMENT_AGAIN if isinstance(segment, addresses.SegmentsExhausted) else None,
     )
-    return conclude(network, stage, now, _hold(holders, ports))
+    return conclude(network, stage, now, _hold(holders, ports), released=not world.addresses.held(network.key))
 
 
 class SegmentConflict:

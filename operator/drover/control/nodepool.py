@@ -67,10 +67,12 @@ def _scaling(pool: NodePool, hosts: list[Host], world: World) -> Scaling:
 
 def _terminate(pool: NodePool, hosts: list[Host], stage: Stage, world: World, now: datetime) -> Outcome:
     """While VMs are on its hosts the pool stays as it is; then the hosts go, and it goes last."""
+    users = [key for host in hosts for key in world.vms_on[host.name]]
+    if users:
+        who = f"{counted(len(users), 'VM')} on its hosts: {named(users)}"
+        return conclude(pool, stage, now, Hold(f"{who}; migrate or delete them"))
     if any(not is_empty(host, world) for host in hosts):
-        users = named(key for host in hosts for key in world.vms_on[host.name])
-        number = counted(sum(world.vms_on.count(host.name) for host in hosts), "VM")
-        return conclude(pool, stage, now, Hold(f"{number} on its hosts: {users}; migrate or delete them"))
+        return Outcome()  # a VM is on its way here, or its leaving has not been confirmed yet
     if hosts:
         left = Hold(f"{counted(len(hosts), 'host')} still to be deleted", "DeletingHosts", blocked=False)
         going = tuple(Delete(host) for host in hosts if not host.deleting)

@@ -93,7 +93,7 @@ def _image(vm: VirtualMachine, flavor: ResolvedFlavor, world: World) -> Missing 
             message = f"image {key.namespace}/{key.name} does not exist: create it, or create the VM with another"
             return Missing("ImageNotFound", message, stalled=True)
         if image.status.phase != "Ready":
-            state = f"{image.status.phase or 'Pending'} {image.status.progress or ''}".strip()
+            state = image.status.phase or "Pending"  # without its progress, or each VM would be written for each step
             why = image.status.condition("Ready")
             detail = f" ({why.reason}: {why.message})" if why is not None and image.status.phase == "Failed" else ""
             return Missing("ImageNotReady", f"image {image.name} is {state}{detail}")

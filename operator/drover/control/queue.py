@@ -43,7 +43,7 @@ class Queue:
             heapq.heappush(self._heap, (at, key))
 
     def retry(self, key: Key, now: datetime) -> None:
-        """Reconcile after a back-off that doubles with each failure in a row, and not before because of that failure."""
+        """Reconcile after a back-off that doubles with each failure in a row, and not before for this failure."""
         self._queued.discard(key)
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1

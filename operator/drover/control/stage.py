@@ -73,14 +73,19 @@ def conclude(
     hold: Hold | None,
     *,
     phase_when_deleting: str | None = "Terminating",
+    released: bool = True,
 ) -> Outcome:
-    """The outcome of a stage. A deleted object stays while there is a hold on it, and goes when there is none."""
+    """The outcome of a stage. A deleted object stays while there is a hold on it, and goes when there is none.
+
+    ``released`` is False while the write that gives up the last claim has not been answered: until then nobody
+    can say who holds the object, so nothing is said and it stays.
+    """
     if not resource.deleting:
         if FINALIZER not in resource.metadata.finalizers:
             return Outcome(protect=True)
         return _outcome(resource, stage, now, stage.phase, stage.verdicts, stage.events)
     if hold is None:
-        return Outcome(protect=False)
+        return Outcome(protect=False) if released else Outcome()
     verdicts = (*stage.verdicts, true("Terminating", hold.reason, hold.message))
     events = stage.events
     before = resource.status.condition("Terminating")

@@ -22,10 +22,11 @@ no crash can leave some of them claimed. Waiting VMs have no timer; what blocked
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 
-from drover.api.meta import FINALIZER
+from drover.api.host import Host
+from drover.api.meta import FINALIZER, Key
 from drover.api.virtualmachine import HostScore, PlacementDecision, VirtualMachine, VirtualMachinePhase
 from drover.control import conditions, usage
 from drover.control.claims import is_up, size_of
@@ -40,6 +41,9 @@ from drover.control.vm_watches import WATCHES
 from drover.control.world import World
 from drover.model.placement import Placed, Refused, Request, decide
 
+FIRST_LOOK = timedelta(seconds=2)
+"""What was applied together is often ready an instant later: a new VM waits so long before it says what is missing."""
+
 
 def reconcile(vm: VirtualMachine, world: World, now: datetime) -> Outcome:
     if vm.deleting:
@@ -49,14 +53,16 @@ def reconcile(vm: VirtualMachine, world: World, now: datetime) -> Outcome:
     power = power_of(vm)
     if not vm.status.host_name:
         return _waiting(vm, world, now, power)
-    host = world.host(vm.status.host_name)
+    host = _confirmed_host(vm, world)
     if host is None or not host.status.is_true("Ready"):
-        return _host_lost(vm, world, now, power)
+        return _host_lost(vm, host, world, now, power)
     match vm.status.phase:
         case "Starting":
             return _starting(vm, world, now, power)
         case "Stopping":
             return _stopping(vm, world, now, power)
+        case "Unknown" if not power.on:
+            return _stopped(vm, now, power)
         case "Unknown":
             return _boot(vm, now, "host is back", restarts=vm.status.restarts + 1)
         case _:
@@ -68,7 +74,7 @@ def reconcile(vm: VirtualMachine, world: World, now: datetime) -> Outcome:
 
 def _waiting(vm: VirtualMachine, world: World, now: datetime, power: Power) -> Outcome:
     if vm.status.phase == "Failed" and vm.spec.run_strategy == "Once":
-        return Outcome()
+        return Outcome(status=conditions.acknowledged(vm, now))
     if not power.on:
         return _stopped(vm, now, power)
     return _start(vm, world, now, power)
@@ -126,6 +132,9 @@ def _start(
 
 
 def _not_ready(vm: VirtualMachine, now: datetime, missing: Missing, kept: dict[str, Any]) -> Outcome:
+    created = vm.metadata.creation_timestamp or now
+    if vm.status.phase is None and not missing.stalled and now < created + FIRST_LOOK:
+        return Outcome(children=missing.create, requeue_at=created + FIRST_LOOK)
     phase: VirtualMachinePhase = "Provisioning" if missing.create or missing.reason == "VolumeNotReady" else "Pending"
     status = next_status(
         vm,
@@ -166,7 +175,8 @@ def _unschedulable(vm: VirtualMachine, now: datetime, refused: Refused, kept: di
         placement=decision,
         **kept,
     )
-    return Outcome(status=status, events=(warning("FailedScheduling", refused.message),))
+    known = decision == vm.status.placement
+    return Outcome(status=status, events=() if known else (warning("FailedScheduling", refused.message),))
 
 
 def _decided_at(vm: VirtualMachine, rejections: dict[str, int], now: datetime) -> datetime:
@@ -261,7 +271,8 @@ def _up(vm: VirtualMachine, world: World, now: datetime, power: Power) -> Outcom
         return _stop(vm, now, power, "Restarted", "restart was asked for")
     if commit_ready(vm, world):
         return follow_migration(vm, world, now, commit=True)
-    if vm.status.phase == "Migrating" or world.migration_of(vm) is not None:
+    # A paused guest is not moved live: it stays Paused, which ends a migration that was claimed a moment ago.
+    if vm.status.phase == "Migrating" or (vm.status.phase == "Running" and world.migration_of(vm) is not None):
         return follow_migration(vm, world, now, commit=False)
     if _must_be_evicted(vm, world):
         return _stop(vm, now, power, "EvictionRequested", f"host {vm.status.host_name} is being drained")
@@ -293,7 +304,8 @@ def _paused(vm: VirtualMachine, now: datetime, power: Power) -> Outcome:
         last_action=power.action,
         usage=usage.storage_only(vm.status.usage, now, vm.status.flavor, "Paused"),
     )
-    return Outcome(status=status, events=(Event("Paused", "guest is paused"),))
+    known = vm.status.phase == "Paused"
+    return Outcome(status=status, events=() if known else (Event("Paused", "guest is paused"),))
 
 
 def _stop(vm: VirtualMachine, now: datetime, power: Power, reason: str, why: str) -> Outcome:
@@ -337,11 +349,16 @@ def _must_be_evicted(vm: VirtualMachine, world: World) -> bool:
 # The host is gone
 
 
-def _host_lost(vm: VirtualMachine, world: World, now: datetime, power: Power) -> Outcome:
+def _confirmed_host(vm: VirtualMachine, world: World) -> Host | None:
+    """The host as the API server has it. A loss that is only assumed moves nobody: a new leader that cannot see the
+    loss would not know which VMs the old one may still be moving (`drover.control.fencing`).
+    """
+    return cast("Host | None", world.confirmed(Key(Host.KIND, "", vm.status.host_name or "")))
+
+
+def _host_lost(vm: VirtualMachine, host: Host | None, world: World, now: datetime, power: Power) -> Outcome:
     """The guest died with its host, at the moment the host was first seen not to be ready."""
-    host = world.host(vm.status.host_name)
-    lost_at = conditions.since(host.status, "Ready") if host is not None else None
-    at = lost_at or now
+    at = _lost_at(host, now)
     if not power.on:
         return _stopped(vm, now, power, at)
     if vm.spec.run_strategy == "Once":
@@ -360,7 +377,15 @@ def _host_lost(vm: VirtualMachine, world: World, now: datetime, power: Power) ->
         transition_started_at=None,
         usage=usage.storage_only(vm.status.usage, at, vm.status.flavor, "Unknown"),
     )
-    return Outcome(status=status, events=(warning("HostLost", message),))
+    known = vm.status.phase == "Unknown"
+    return Outcome(status=status, events=() if known else (warning("HostLost", message),))
+
+
+def _lost_at(host: Host | None, now: datetime) -> datetime:
+    """When a host was first seen not to be ready; now, where that is not known."""
+    if host is None or host.status.is_true("Ready"):
+        return now
+    return conditions.since(host.status, "Ready") or now
 
 
 def _failed(vm: VirtualMachine, now: datetime, at: datetime) -> Outcome:
@@ -383,8 +408,9 @@ def _terminate(vm: VirtualMachine, world: World, now: datetime) -> Outcome:
             vm, now, "Terminating", false("Ready", "Stopping", "being deleted"), transition_started_at=now
         )
         return Outcome(status=status)
-    at = now
-    if vm.status.host_name and is_up(world.host(vm.status.host_name)):
+    host = world.host(vm.status.host_name)
+    at = _lost_at(host, now)
+    if is_up(host):
         shutdown = _shutdown(vm, world, now)
         down = world.completion(shutdown)
         if down is None:

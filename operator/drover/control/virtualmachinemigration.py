@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from drover.api.host import Host
 from drover.api.meta import FINALIZER
 from drover.api.quantity import human
-from drover.api.virtualmachine import VirtualMachine
+from drover.api.virtualmachine import MigrationSummary, VirtualMachine
 from drover.api.virtualmachinemigration import (
     MigrationProgress,
     MigrationQueue,
@@ -29,7 +29,7 @@ from drover.api.virtualmachinemigration import (
     VirtualMachineMigration,
 )
 from drover.control import conditions
-from drover.control.claims import is_final, is_up, size_of
+from drover.control.claims import is_final, is_up, migration_bandwidth, size_of
 from drover.control.conditions import Verdict, false, true
 from drover.control.driver import POLICY, Activate, Copied, PassSent, PrepareTarget, SendPass, StopAndCopy
 from drover.control.migration_inputs import claim_of, copying, guest_of, link_of, told
@@ -56,7 +56,8 @@ class End(NamedTuple):
 
 def reconcile(migration: VirtualMachineMigration, world: World, now: datetime) -> Outcome:
     if is_final(migration):
-        return Outcome(protect=False) if migration.deleting else Outcome()
+        late = Outcome(status=conditions.acknowledged(migration, now))
+        return Outcome(protect=False) if migration.deleting else late
     if FINALIZER not in migration.metadata.finalizers:
         return Outcome() if migration.deleting else Outcome(protect=True)
     vm = world.get(VirtualMachine, migration.namespace, migration.spec.virtual_machine_name)
@@ -86,8 +87,15 @@ def _present(vm: VirtualMachine | None) -> VirtualMachine:
 def _has_moved(migration: VirtualMachineMigration, vm: VirtualMachine | None) -> bool:
     if migration.status.phase == "Activation":
         return True
-    target = migration.status.target_host
-    return migration.status.phase == "Commitment" and vm is not None and vm.status.host_name == target
+    return migration.status.phase == "Commitment" and vm is not None and _committed(migration, vm)
+
+
+def _committed(migration: VirtualMachineMigration, vm: VirtualMachine) -> bool:
+    """Whether the VM's PATCH has moved it; its summary says so even where it has been restarted elsewhere since."""
+    summary = vm.status.migration or MigrationSummary()
+    # An earlier migration may have had the same name: while this one is under way the summary names it as current.
+    recorded = summary.current is None and (summary.last, summary.last_result) == (migration.name, "Succeeded")
+    return recorded or vm.status.host_name == migration.status.target_host
 
 
 def _premature_end(migration: VirtualMachineMigration, vm: VirtualMachine | None, world: World) -> End | None:
@@ -111,19 +119,29 @@ def _premature_end(migration: VirtualMachineMigration, vm: VirtualMachine | None
         return End(
             "Failed", "VirtualMachineStopped", f"{name} is {vm.status.phase} on {vm.status.host_name or 'no host'}"
         )
-    return None
+    return _severed(migration, world)
+
+
+def _severed(migration: VirtualMachineMigration, world: World) -> End | None:
+    """The link may be taken away in mid-copy: hardware can be changed."""
+    if migration.status.phase not in ("PreCopy", "StopAndCopy"):
+        return None
+    source, target = _hosts(migration, world)
+    return None if migration_bandwidth(source) and migration_bandwidth(target) else _no_link(source, target)
 
 
 # Pending
 
 
 def _pending(migration: VirtualMachineMigration, vm: VirtualMachine, world: World, now: datetime) -> Outcome:
-    if vm.status.phase in WORTH_WAITING_FOR:
+    if (vm.status.phase or "Pending") in WORTH_WAITING_FOR:
         return _not_running_yet(migration, vm, world, now)
     if vm.status.phase not in MIGRATABLE_PHASES:
-        message = f"{vm.name} is {vm.status.phase or 'Pending'}; only a running guest can be migrated live"
+        message = f"{vm.name} is {vm.status.phase}; only a running guest can be migrated live"
         return _ended(migration, now, End("Failed", "NotMigratable", message))
     other = world.migration_of(vm)
+    if other is not None and is_final(other):
+        return Outcome()  # until its end is confirmed, which wakes us
     if other is not None:
         message = f"{vm.name} is being migrated by {other.name}: wait for it or cancel it"
         return _ended(migration, now, End("Failed", "OtherMigrationInProgress", message))
@@ -143,9 +161,9 @@ def _not_running_yet(
     since = (migration.status.transition_started_at if waiting else None) or now
     deadline = since + world.pace(vm.status.node_pool_name).wall(UNSCHEDULABLE_SECONDS)
     if now >= deadline:
-        message = f"{vm.name} is still {vm.status.phase}; only a running guest can be migrated live"
+        message = f"{vm.name} is still {vm.status.phase or 'Pending'}; only a running guest can be migrated live"
         return _ended(migration, now, End("Failed", "NotMigratable", message))
-    queue = MigrationQueue(message=f"{vm.name} is {vm.status.phase}, not Running yet")
+    queue = MigrationQueue(message=f"{vm.name} is {vm.status.phase or 'Pending'}, not Running yet")
     outcome = _wait(migration, now, queue, since)
     return Outcome(status=outcome.status, events=outcome.events, requeue_at=deadline)
 
@@ -204,8 +222,7 @@ def _claim(
     guest = guest_of(vm, world)
     link = _link(migration, source, target, world)
     if link.bandwidth <= 0:
-        message = f"no Migration or Shared NIC joins {source.name} and {target.name}: give their pool one"
-        return _ended(migration, now, End("Failed", "LinkFailed", message))
+        return _ended(migration, now, _no_link(source, target))
     estimate = told(model.estimate(guest, link, POLICY))
     first = model.first_pass(guest)
     status = _status(
@@ -232,6 +249,11 @@ def _claim(
         ),
     )
     return Outcome(status=status, events=(Event("TargetReserved", f"{source.name} to {target.name}"),))
+
+
+def _no_link(source: Host, target: Host) -> End:
+    message = f"no Migration or Shared NIC joins {source.name} and {target.name}: give their pool one"
+    return End("Failed", "LinkFailed", message)
 
 
 def _link(migration: VirtualMachineMigration, source: Host, target: Host, world: World) -> model.Link:
@@ -346,7 +368,7 @@ def _stop_and_copy(migration: VirtualMachineMigration, vm: VirtualMachine, world
 def _commitment(migration: VirtualMachineMigration, vm: VirtualMachine | None, world: World, now: datetime) -> Outcome:
     """Wait for the VM's PATCH; only one the API server has confirmed counts."""
     confirmed = world.confirmed(vm.key) if vm is not None else None
-    if confirmed is None or confirmed.status.host_name != migration.status.target_host:
+    if not isinstance(confirmed, VirtualMachine) or not _committed(migration, confirmed):
         return Outcome()
     message = f"guest runs on {migration.status.target_host}; announcing its addresses"
     status = _status(

@@ -59,7 +59,8 @@ def _migrating(vm: VirtualMachine, migration: VirtualMachineMigration, now: date
         true("Ready", "Running", f"guest runs on {vm.status.host_name}, migrating from {route}"),
         migration=before.model_copy(update={"current": migration.name}),
     )
-    return Outcome(status=status, events=(Event("Migrating", f"from {route}"),))
+    known = before.current == migration.name
+    return Outcome(status=status, events=() if known else (Event("Migrating", f"from {route}"),))
 
 
 def _commit(vm: VirtualMachine, migration: VirtualMachineMigration, world: World, now: datetime) -> Outcome:

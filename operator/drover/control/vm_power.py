@@ -10,6 +10,7 @@ from drover.control.outcome import Event, warning
 
 ACTION = f"{GROUP}/action"
 """Annotation with `verb@token`; a new token asks for the verb once more. It is never cleared."""
+WAITING_PHASES = frozenset({"Pending", "Provisioning", "Unschedulable"})
 VERBS = frozenset({"start", "stop", "restart", "pause", "resume"})
 
 
@@ -52,8 +53,10 @@ def power_of(vm: VirtualMachine) -> Power:
 
 
 def _manual_on(vm: VirtualMachine, verb: str) -> bool:
-    """The last verb decides; without one the VM stays as it is, which for a new one is off."""
-    return verb != "stop" if verb in VERBS else vm.status.host_name is not None
+    """The last verb decides; without one the VM stays as it is: off if new, on if it only waits for a host."""
+    if verb in VERBS:
+        return verb != "stop"
+    return vm.status.host_name is not None or vm.status.phase in WAITING_PHASES
 
 
 def _objection(verb: str, strategy: str, action: str | None) -> str:

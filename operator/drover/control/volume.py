@@ -36,6 +36,9 @@ from drover.control.stage import Hold, Stage, conclude, counted, named, progress
 from drover.control.watching import on_change
 from drover.control.world import World
 
+GATHER_SECONDS = 0.25
+"""A volume is often attached to several VMs at once."""
+
 
 def reconcile(volume: Volume, world: World, now: datetime) -> Outcome:
     attachments = _attachments(volume, world, now)
@@ -47,7 +50,7 @@ def reconcile(volume: Volume, world: World, now: datetime) -> Outcome:
         fields={**stage.fields, "attachments": attachments},
         events=(*stage.events, *_attachment_events(volume, attachments)),
     )
-    return conclude(volume, stage, now, _hold(volume, attachments))
+    return conclude(volume, stage, now, _hold(volume, attachments), released=not world.attachments.holders(volume.key))
 
 
 def _stage(volume: Volume, attachments: tuple[VolumeAttachment, ...], world: World, now: datetime) -> Stage:
@@ -224,7 +227,7 @@ CONTROLLER = Controller(
     kind=Volume.KIND,
     reconcile=reconcile,
     watches=(
-        Watch(VirtualMachine.KIND, on_change(volumes_of_vm, of=_asked_and_held)),
+        Watch(VirtualMachine.KIND, on_change(volumes_of_vm, of=_asked_and_held), after=GATHER_SECONDS),
         Watch(Image.KIND, _filled_from),
     ),
 )

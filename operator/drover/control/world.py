@@ -70,6 +70,7 @@ class World:
         self.operator_namespace = operator_namespace
         self._observed: dict[str, dict[Key, AnyResource]] = defaultdict(dict)
         self._assumed: dict[Key, AnyResource] = {}
+        self._assumed_over: dict[Key, AnyResource | None] = {}
         self._completions: dict[Command, Completion] = {}
         self._tombstones: dict[str, None] = {}
         self._listeners: list[Listener] = []
@@ -164,10 +165,14 @@ class World:
         return self.get(Network, namespace, name)
 
     def migration_of(self, vm: VirtualMachine) -> VirtualMachineMigration | None:
-        """The one migration of a VM that holds a target, if any; at most one does."""
+        """The one migration of a VM that holds a target, if any; at most one does.
+
+        One whose end is only assumed holds its target still: the write that gives it up may be refused.
+        """
         for key in self.migrations_of_vm[vm.key]:
             migration = cast(VirtualMachineMigration, self.find(key))
-            if not claims.is_final(migration) and migration.status.target_host and migration.status.vm_uid == vm.uid:
+            confirmed = cast("VirtualMachineMigration | None", self.confirmed(key))
+            if any(side is not None and claims.holds_target(side, vm) for side in (migration, confirmed)):
                 return migration
         return None
 
@@ -190,7 +195,11 @@ class World:
     # Changing
 
     def subscribe(self, listener: Listener) -> None:
-        """Be told of every change of what decisions see, as (before, after)."""
+        """Be told of every change of what decisions see, as (before, after).
+
+        A write is told twice: as it is assumed, and from the same ``before`` as it is answered. Only then is what it
+        gives up free, so who waits for that has to look again.
+        """
         self._listeners.append(listener)
 
     def observe(self, resource: AnyResource) -> bool:
@@ -229,13 +238,18 @@ class World:
         """Decide on with a write that has not been answered yet."""
         before = self.find(resource.key)
         self._assumed[resource.key] = resource
+        self._assumed_over[resource.key] = before
         self._changed(resource.key, before)
 
     def settle(self, key: Key) -> None:
         """The write was answered: what is observed is all there is."""
         before = self.find(key)
+        assumed_over = self._assumed_over.pop(key, None)
         if self._assumed.pop(key, None) is not None:
             self._changed(key, before)
+            after = self.find(key)
+            if after is not assumed_over:
+                self._tell(assumed_over, after)
 
     def complete(self, completion: Completion) -> None:
         self._completions[completion.command] = completion
@@ -248,6 +262,9 @@ class World:
         for index in self._indexes.get(key.kind, ()):
             index.replace(before, after)
         claims.count(self, key, before, self._observed[key.kind].get(key), self._assumed.get(key))
+        self._tell(before, after)
+
+    def _tell(self, before: AnyResource | None, after: AnyResource | None) -> None:
         for listener in self._listeners:
             listener(before, after)
 

@@ -6,14 +6,14 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-LEVELS = ("debug", "info", "warning", "error")
-FORMATS = ("text", "json")
+Format = Literal["text", "json"]
+Level = Literal["debug", "info", "warning", "error"]
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "k8s_skip", "settings"}
 
 
-def configure(fmt: str, level: str) -> None:
+def configure(fmt: Format, level: Level) -> None:
     """Log to stderr from now on. Libraries are heard only where they warn, unless everything is asked for."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if fmt == "json" else TextFormatter())
@@ -27,9 +27,10 @@ def configure(fmt: str, level: str) -> None:
         logging.getLogger("kopf").setLevel(logging.CRITICAL)
 
 
-def fields(record: logging.LogRecord) -> dict[str, str]:
-    """What was given as ``extra``."""
-    return {name: str(value) for name, value in vars(record).items() if name not in _STANDARD}
+def fields(record: logging.LogRecord) -> dict[str, int | float | str]:
+    """What was given as ``extra``: numbers as they are, everything else as text."""
+    given = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    return {name: value if isinstance(value, int | float) else str(value) for name, value in given.items()}
 
 
 class TextFormatter(logging.Formatter):
@@ -37,7 +38,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         clock = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
-        pairs = [f"{name}={_quoted(value)}" for name, value in fields(record).items()]
+        pairs = [f"{name}={_quoted(str(value))}" for name, value in fields(record).items()]
         return " ".join([clock, record.levelname, record.getMessage(), *pairs]) + self._trace(record)
 
     def _trace(self, record: logging.LogRecord) -> str:

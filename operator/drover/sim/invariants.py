@@ -23,7 +23,8 @@ from drover.model.usage import milliseconds
 from drover.sim.store import Store
 
 FINAL = ("Succeeded", "Failed", "Cancelled")
-BEFORE_COMMITMENT = ("Scheduled", "PreparingTarget", "TargetReady", "PreCopy", "StopAndCopy")
+GAVE_UP = ("Failed", "Cancelled")
+LIVE = ("Running", "Paused", "Migrating")
 Amounts = tuple[int, int, int]
 """Milli-vCPUs, bytes of memory, bytes of disk."""
 
@@ -125,6 +126,9 @@ def one_place(_before: Picture, now: Picture) -> Iterator[str]:
     """2: a VM has one host, or one host and one target."""
     targets: dict[str, list[VirtualMachineMigration]] = defaultdict(list)
     for migration in now.targeting():
+        vm = now.vms[cast(str, migration.status.vm_uid)]
+        if migration.status.target_host == vm.status.host_name:
+            continue  # committed: what it held on its target is the VM's own claim now
         targets[cast(str, migration.status.vm_uid)].append(migration)
     for uid, migrations in targets.items():
         if len(migrations) > 1:
@@ -208,18 +212,22 @@ def _totals(usage: Usage) -> tuple[int, int, int, int]:
 
 
 def intact_on_source(before: Picture, now: Picture) -> Iterator[str]:
-    """5: until the commitment the VM is where the migration found it, and a failed one has not moved it."""
-    for uid, migration in now.migrations.items():
-        vm, status = now.vm_of(migration), migration.status
-        if vm is None or not status.target_host:
+    """5: a VM moves live at the commitment of its migration and at no other time, and none that moved has failed."""
+    for uid, vm in now.vms.items():
+        old = before.vms.get(uid)
+        if old is None or old.status.host_name in (None, vm.status.host_name):
             continue
-        there = vm.status.host_name == status.target_host and vm.status.phase in ("Running", "Migrating")
-        was = before.migrations.get(uid)
-        if status.phase in BEFORE_COMMITMENT and there:
-            yield f"source: {vm.key} is on {status.target_host} before {migration.name} is committed"
-        ended = was is not None and was.status.phase not in FINAL and status.phase in ("Failed", "Cancelled")
-        if ended and there:
-            yield f"source: {migration.name} ended {status.phase} with {vm.key} on its target"
+        if vm.status.phase in LIVE:
+            move = [m for m in now.targeting() if m.status.vm_uid == uid and m.status.phase == "Commitment"]
+            if vm.status.host_name not in {m.status.target_host for m in move}:
+                yield f"source: {vm.key} moved to {vm.status.host_name} without a migration at its commitment"
+    for uid, migration in now.migrations.items():
+        moved, was = now.vm_of(migration), before.migrations.get(uid)
+        if moved is None or was is None or was.status.phase in FINAL or migration.status.phase not in GAVE_UP:
+            continue
+        told = moved.status.migration
+        if told is not None and (told.last, told.last_result) == (migration.name, "Succeeded"):
+            yield f"source: {migration.name} ended {migration.status.phase} though {moved.key} has moved"
 
 
 def nothing_in_use_goes(before: Picture, now: Picture) -> Iterator[str]:

@@ -37,5 +37,5 @@ def test_json_carries_the_same_fields() -> None:
         "level": "info",
         "logger": "drover.x",
         "message": "elected",
-        "epoch": "3",
+        "epoch": 3,
     }

@@ -1,0 +1,160 @@
+"""A VM's life by kubectl: from a manifest to Running and away again, in as few writes as promised."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from audit import Audit, Write
+from clouds import Cloud, Manifest, cloud_in, condition
+from conftest import Operator
+from running import eventually
+
+from controlplane import Kubectl, KubectlError
+
+KINDS = ("npool", "hst", "flv", "img", "vol", "vnet", "vm", "vmm", "mplan")
+
+
+@pytest.fixture(scope="module")
+def standing(operator: Operator, kubectl: Kubectl) -> Iterator[Cloud]:  # noqa: ARG001  # it runs the cloud
+    """A cloud with an object of every kind, at rest; tests only look at it."""
+    namespace = "test-standing"
+    kubectl("create", "namespace", namespace)
+    with cloud_in(kubectl, namespace) as cloud:
+        base = cloud.pool(4), cloud.flavor(), cloud.image(), cloud.network()
+        volumes = [{"name": "data", "template": {"size": "10Gi"}}]
+        vms = cloud.vm("vm-1"), cloud.vm("vm-2"), cloud.vm("vm-3", volumes=volumes)
+        cloud.up(*base, *vms)
+        cloud.up(cloud.plan(virtualMachines=[{"name": "vm-1"}]))
+        yield cloud
+    kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+def test_a_vm_takes_at_most_three_patches_from_apply_to_running(cloud: Cloud, audit: Audit) -> None:
+    cloud.up(cloud.pool(), cloud.flavor(), cloud.image(), cloud.network())
+    audit.mark()
+    vms = [cloud.vm(f"vm-{index}") for index in range(10)]
+    cloud.up(*vms)
+    patches = Counter(write.name for write in audit.writes() if _patches_a_vm(write, cloud))
+    assert set(patches) == {f"vm-{index}" for index in range(10)}
+    assert max(patches.values()) <= 3, patches
+
+
+def _patches_a_vm(write: Write, cloud: Cloud) -> bool:
+    return write.namespace == cloud.namespace and write.resource == "virtualmachines" and write.verb == "patch"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kubectl_wait_for_ready_works_on_every_kind(standing: Cloud, kind: str) -> None:
+    told = standing.kubectl("wait", "--for=condition=Ready", kind, "--all", "-n", standing.namespace, "--timeout=10s")
+    assert "condition met" in told
+
+
+def test_kubectl_get_drover_shows_every_kind_with_its_columns(standing: Cloud) -> None:
+    told = standing.kubectl("get", "drover", "-A")
+    print(told)
+    row = next(line for line in told.splitlines() if "virtualmachine.drover.dev/vm-1 " in line)
+    assert {"Running", "True", "test-standing"} <= set(row.split())
+    for kind in (
+        "nodepool",
+        "host",
+        "flavor",
+        "image",
+        "volume",
+        "network",
+        "virtualmachinemigration",
+        "migrationplan",
+    ):
+        assert f"{kind}.drover.dev/" in told, kind
+
+
+def test_an_idle_operator_writes_nothing_and_an_unchanged_manifest_changes_nothing(
+    standing: Cloud, audit: Audit
+) -> None:
+    audit.await_silence(2.0)
+    audit.mark()
+    standing.apply(standing.pool(4), standing.flavor(), standing.image(), standing.network(), standing.vm("vm-1"))
+    # Silence is what is looked for: the longest gathering of changes takes a second.
+    audit.await_silence(3.0)
+    assert audit.writes() == []
+
+
+def test_a_vm_is_stopped_and_started_and_keeps_its_address(cloud: Cloud) -> None:
+    before = _running_vm(cloud)
+    cloud.patch("vm", "vm", {"runStrategy": "Halted"})
+    stopped = cloud.phase("vm", "vm", "Stopped")
+    assert "hostName" not in stopped
+    assert condition(stopped, "Ready")["status"] == "True"
+    cloud.patch("vm", "vm", {"runStrategy": "Always"})
+    started = cloud.phase("vm", "vm", "Running")
+    assert started["interfaces"] == before["interfaces"]
+    assert started["bootAttempt"] == before["bootAttempt"] + 1
+
+
+def test_a_vm_is_paused_and_resumed_where_it_is(cloud: Cloud) -> None:
+    before = _running_vm(cloud)
+    cloud.patch("vm", "vm", {"paused": True})
+    paused = cloud.phase("vm", "vm", "Paused")
+    assert condition(paused, "Ready")["reason"] == "Paused"
+    cloud.patch("vm", "vm", {"paused": False})
+    resumed = cloud.phase("vm", "vm", "Running")
+    assert (resumed["hostName"], resumed["lastStartTime"]) == (before["hostName"], before["lastStartTime"])
+
+
+def test_a_vm_is_resized_by_its_next_restart(cloud: Cloud) -> None:
+    before = _running_vm(cloud)
+    larger = f"{cloud.namespace}-large"
+    cloud.up(cloud.flavor(larger, cpus=4, memory="6Gi"))
+    cloud.patch("vm", "vm", {"flavorRef": {"name": larger}})
+    required = "--for=condition=RestartRequired"
+    cloud.kubectl("wait", required, "vm/vm", "-n", cloud.namespace, "--timeout=20s")
+    cloud.kubectl("annotate", "vm", "vm", "-n", cloud.namespace, "drover.dev/action=restart@1")
+    eventually(lambda: cloud.status("vm").get("flavor", {}).get("name") == larger, 20, lambda: str(cloud.status("vm")))
+    after = cloud.phase("vm", "vm", "Running")
+    assert (after["flavor"]["vcpus"], after["flavor"]["memoryBytes"]) == (4, 6 * 2**30)
+    assert after["bootAttempt"] == before["bootAttempt"] + 1
+    assert not condition(after, "RestartRequired")
+
+
+@pytest.mark.parametrize(
+    "order", [("npool", "flv", "img", "vnet", "vol", "vm"), ("vm", "vol", "vnet", "img", "flv", "npool")]
+)
+def test_everything_can_be_deleted_in_any_order(cloud: Cloud, order: tuple[str, ...]) -> None:
+    volumes = [{"name": "data", "template": {"size": "10Gi"}}]
+    cloud.up(cloud.pool(), cloud.flavor(), cloud.image(), cloud.network())
+    cloud.up(cloud.vm("vm-1", volumes=volumes), cloud.vm("vm-2"))
+    for kind in order:
+        mine = ("-l", f"cloud={cloud.namespace}") if kind in ("npool", "flv") else ("--all", "-n", cloud.namespace)
+        cloud.kubectl("delete", kind, *mine, "--wait=false")
+    eventually(lambda: not _left(cloud), 30, lambda: f"still there: {_left(cloud)}")
+
+
+def _left(cloud: Cloud) -> list[str]:
+    inside = cloud.kubectl("get", "vm,vol,vnet,img,vmm,mplan", "-n", cloud.namespace, "-o", "name").split()
+    hosts = [host for host in cloud.kubectl("get", "npool,flv,hst", "-o", "name").split() if cloud.namespace in host]
+    return inside + hosts
+
+
+def test_a_protected_vm_cannot_be_deleted_until_the_protection_is_off(cloud: Cloud) -> None:
+    cloud.apply(cloud.vm(deletionProtection=True, runStrategy="Halted"))
+    refusals: list[str] = []
+
+    def refused() -> bool:  # a policy takes a moment until it is enforced
+        try:
+            cloud.kubectl("delete", "vm", "vm", "-n", cloud.namespace, "--dry-run=server")
+        except KubectlError as error:
+            refusals.append(error.stderr)
+        return bool(refusals)
+
+    eventually(refused, 20, lambda: "the deletion was not refused")
+    assert f"spec.deletionProtection of VirtualMachine {cloud.namespace}/vm is true" in refusals[0]
+    cloud.patch("vm", "vm", {"deletionProtection": False})
+    cloud.kubectl("delete", "vm", "vm", "-n", cloud.namespace, "--timeout=20s")
+
+
+def _running_vm(cloud: Cloud) -> Manifest:
+    """Bring up one VM; its status."""
+    cloud.up(cloud.pool(), cloud.flavor(), cloud.image(), cloud.network(), cloud.vm())
+    status = cloud.status("vm")
+    assert status["phase"] == "Running", json.dumps(status)
+    return status
