@@ -64,8 +64,8 @@ simulation: $(STAMP) ## the whole system in virtual time, by seed
 	$(PYTEST) -n 2 tests/simulation
 
 .PHONY: integration
-integration: $(STAMP) ## tests against a real API server
-	$(PYTEST) -n 0 tests/integration
+integration: $(STAMP) ## tests against a real API server (two, side by side, but for CONTEXT=)
+	$(PYTEST) -n $(if $(CONTEXT),0,2) --dist loadfile tests/integration
 
 .PHONY: test
 test: unit simulation integration ## all tests but the soak

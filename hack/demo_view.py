@@ -15,6 +15,7 @@ from demo_state import FINAL, Manifest, Snapshot, median, message, name_of, phas
 
 PHASES = ("Pending", "Provisioning", "Unschedulable", "Starting", "Running", "Migrating", "Stopping", "Unknown")
 COLOURS = {"Running": "green", "Succeeded": "green", "Unschedulable": "yellow", "Failed": "red", "Migrating": "cyan"}
+BAR = 14
 HOST_COLOURS = {"Draining": "yellow", "Maintenance": "magenta", "Ready": "green"}
 
 
@@ -82,7 +83,7 @@ def _vms(now: Snapshot) -> Table:
 def _hosts(now: Snapshot) -> Table:
     """A cell a host, a column a zone; each block is a VM on it."""
     zones: dict[str, list[Text]] = {}
-    for host in now.hosts:
+    for host in sorted(now.hosts, key=_natural):
         blocks = "■" * int(host.get("status", {}).get("virtualMachines", 0))
         cell = Text(f"{name_of(host):<11} {blocks:<7}", style=HOST_COLOURS.get(phase(host), "dim"))
         zones.setdefault(host["spec"].get("failureDomain", ""), []).append(cell)
@@ -109,7 +110,7 @@ def _moves(now: Snapshot) -> Table:
             status.get("sourceHost", ""),
             status.get("targetHost", ""),
             phase(migration),
-            "━" * (done // 5) + "·" * (20 - done // 5),
+            "━" * (done * BAR // 100) + "·" * (BAR - done * BAR // 100),
             str(progress.get("iteration", "")),
             _number(_gib(progress.get("remainingBytes")), 1),
             "" if phase(migration) in FINAL or eta is None else f"{eta:.0f} s",

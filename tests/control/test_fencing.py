@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from datetime import datetime
-
 import pytest
 from worlds import NOW, host, migration, moving, placed, vm, world_of
 
-from drover.control.fencing import LONGEST_FLIGHT, may_gain_a_claim
-
-
-LONG_AFTER = NOW + 2 * LONGEST_FLIGHT
-
+from drover.control.fencing import LONGEST_FLIGHT, highest_epoch, may_gain_a_claim
 
 LONG_AFTER = NOW + LONGEST_FLIGHT
 """Late enough that no write decided while the hosts were down can still be on its way."""
@@ -80,4 +74,6 @@ def test_a_halted_vm_is_fenced_too_for_its_start_may_be_on_its_way() -> None:
 
 def test_the_highest_epoch_is_that_of_any_vm_or_migration() -> None:
     assert highest_epoch(world_of()) == 0
-    assert highest_epoch(world_of(vm("a", status={"leaderEpoch": 3}), vm("b"), migration(status={"leaderEpoch": 5}))) == 5
+    assert (
+        highest_epoch(world_of(vm("a", status={"leaderEpoch": 3}), vm("b"), migration(status={"leaderEpoch": 5}))) == 5
+    )

@@ -51,7 +51,11 @@ def test_a_selector_takes_the_vms_of_the_plans_namespace_by_name() -> None:
 
 
 def test_a_drain_takes_the_vms_of_every_namespace_on_the_host() -> None:
-    vms = [vm("a", status=placed("p1-0")), vm("b", namespace="other", status=placed("p1-0")), vm("c", status=placed("p1-1"))]
+    vms = [
+        vm("a", status=placed("p1-0")),
+        vm("b", namespace="other", status=placed("p1-0")),
+        vm("c", status=placed("p1-1")),
+    ]
     found = scope(plan(host_name="p1-0"), world(*vms))
     assert [(wanted.namespace, wanted.name) for wanted in found] == [("default", "a"), ("other", "b")]
 
@@ -140,6 +144,14 @@ def test_two_vms_are_not_sent_into_the_same_hole() -> None:
     assert [entry.target for entry in found.migrations] == ["p1-1", None]
 
 
+def test_a_vm_may_be_sent_where_another_one_of_the_plan_leaves_room() -> None:
+    big = {"memory": "60Gi"}
+    leaving, following = vm("a", status=placed("p1-0", **big)), vm("b", status=placed("p1-1", **big))
+    targets = [{"name": "a", "targetHostName": "p1-2"}, {"name": "b", "targetHostName": "p1-0"}]
+    found = planned(plan(virtual_machines=targets), leaving, following)
+    assert [entry.target for entry in found.migrations] == ["p1-2", "p1-0"]
+
+
 def test_planning_leaves_the_worlds_own_ledger_alone() -> None:
     seen = world(vm(status=placed("p1-0")))
     before = [seen.ledger.allocated(name) for name in ("p1-0", "p1-1", "p1-2")]
@@ -170,7 +182,9 @@ def test_an_estimate_covers_what_has_to_move_and_nothing_else() -> None:
 
 def test_moves_one_at_a_time_take_longer_together_than_the_longest_of_them() -> None:
     one = planned(plan(virtual_machines=names_of(1)), *movers(1)).estimate.duration_seconds
-    four = planned(plan(virtual_machines=names_of(4), limits={"maxConcurrent": 1}), *movers(4)).estimate.duration_seconds
+    four = planned(
+        plan(virtual_machines=names_of(4), limits={"maxConcurrent": 1}), *movers(4)
+    ).estimate.duration_seconds
     assert one is not None
     assert four is not None
     assert four.p50 == pytest.approx(4 * one.p50, rel=0.01)

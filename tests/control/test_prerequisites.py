@@ -70,7 +70,7 @@ CASES: list[tuple[str, Any, list[AnyResource], str, bool, str]] = [
         [flavor(), image(status={"phase": "Importing", "progress": "25%"})],
         "ImageNotReady",
         False,
-        "image debian is Importing 25%",
+        "image debian is Importing",
     ),
     (
         "image failed",

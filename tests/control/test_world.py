@@ -121,6 +121,20 @@ def test_listeners_are_told_what_decisions_saw_before_and_see_now() -> None:
     assert told == [(None, first), (first, assumed), (assumed, first), (first, second), (second, None)]
 
 
+def test_once_a_write_is_answered_listeners_are_told_what_it_changed_for_good() -> None:
+    before, assumed, written = vm(), vm(status=placed()), at(vm(status=placed()), 2)
+    world, told = world_of(before), []
+    world.assume(assumed)
+    world.observe(written)
+    world.subscribe(lambda old, new: told.append((old, new)))
+    world.settle(before.key)
+    assert (before, written) in told
+    world.assume(vm(paused=True))
+    told.clear()
+    world.settle(before.key)
+    assert told == [(vm(paused=True), written)], "a refused write changed nothing for good"
+
+
 def test_settling_what_is_not_in_flight_tells_nobody() -> None:
     world, told = world_of(vm()), []
     world.subscribe(lambda before, after: told.append((before, after)))

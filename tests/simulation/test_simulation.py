@@ -18,9 +18,13 @@ from drover.sim.storm import Storm
 def small_cloud(sim: Simulation, *vms: str) -> None:
     for raw in cloud.base(sim.seed):
         sim.store.create(raw, sim.now)
-    spec = {"flavorRef": {"name": "medium"}, "imageRef": {"name": "debian"}}
     for name in vms:
-        sim.store.create(cloud.manifest("VirtualMachine", name, spec, "team-a"), sim.now)
+        medium_vm(sim, name)
+
+
+def medium_vm(sim: Simulation, name: str) -> None:
+    spec = {"flavorRef": {"name": "medium"}, "imageRef": {"name": "debian"}}
+    sim.store.create(cloud.manifest("VirtualMachine", name, spec, "team-a"), sim.now)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -42,8 +46,10 @@ def test_two_seeds_give_two_traces() -> None:
 
 def test_a_vm_takes_three_patches_from_creation_to_running_and_an_idle_operator_writes_nothing() -> None:
     sim = Simulation(1)
-    small_cloud(sim, "a")
+    small_cloud(sim)
     sim.start()
+    sim.run_until(START + timedelta(minutes=1))
+    medium_vm(sim, "a")
     written: list[str] = []
     told = sim.backend.on_write
     sim.backend.on_write = lambda write, answer, changed: (

@@ -20,6 +20,7 @@ from rich.table import Table
 from drover.api.quantity import human
 from drover.sim.rehearsal import rehearse
 from drover.sim.report import MigrationLine, Report, Told
+from drover.sim.simulation import InvariantError
 from drover.sim.store import ApiError
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -35,21 +36,23 @@ def duration(text: str) -> timedelta:
 
 def simulate(
     manifests: Annotated[list[Path], typer.Argument(help="YAML files, or folders of them.", exists=True)],
-    for_: Annotated[
-        timedelta, typer.Option("--for", parser=duration, metavar="DURATION", help="Virtual time: 90s, 1h30m, 7d.")
-    ] = timedelta(hours=1),
+    for_: Annotated[str, typer.Option("--for", metavar="DURATION", help="Virtual time: 90s, 1h30m, 7d.")] = "1h",
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 1,
     faults: Annotated[bool, typer.Option(help="Let the operator, its network and hosts fail now and then.")] = False,
     output: Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="How to tell it.")] = "text",
     events: Annotated[int, typer.Option(min=0, help="Lines of the timeline, the last ones; 0 for all.")] = 60,
 ) -> None:
     """Run the operator on manifests in virtual time, with no cluster, and tell what happened."""
+    length = duration(for_)
     try:
         raw = [document for path in manifests for document in read(path)]
-        told = _with_progress(raw, for_, seed, faults)
+        told = _with_progress(raw, length, seed, faults)
     except (ApiError, yaml.YAMLError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
+    except InvariantError as error:
+        typer.echo(f"defect: {error}", err=True)
+        raise typer.Exit(2) from error
     if output == "json":
         typer.echo(json.dumps(asdict(told), indent=2))
     else:

@@ -163,6 +163,9 @@ class Engine:
             self._forget(write.key, write.uid, out)
         elif refused.code not in (NOT_FOUND, CONFLICT):
             out.failures.append(Failure(write.key, f"{write.verb} refused with {refused.code}: {refused.message}"))
+        if self.state == "fencing" and (unfenced := self.world.find(write.key)) is not None:
+            self._fence(unfenced, out)
+            return
         self._answered(flight, out)
         if flight.subject.key != write.key or refused.code != NOT_FOUND:
             self._queue.retry(flight.subject.key, self._now)
@@ -190,9 +193,12 @@ class Engine:
         self.state = "fencing"
         if self._fenced:
             for resource in fencing.may_gain_a_claim(self.world, self._now):
-                self._send(out, "status", resource, {"status": {"leaderEpoch": self.epoch}}, any_version=True)
+                self._fence(resource, out)
         if not self._in_flight:
             self._lead(out)
+
+    def _fence(self, resource: AnyResource, out: Outputs) -> None:
+        self._send(out, "status", resource, {"status": {"leaderEpoch": self.epoch}}, any_version=True)
 
     def _lead(self, out: Outputs) -> None:
         self.state = "leading"
@@ -207,6 +213,7 @@ class Engine:
             self.world.settle(key)
         for key in list(self._work):
             self._want(key, frozenset(), out)
+        out.writes.clear()
         self._in_flight.clear()
         self._flights.clear()
         self._waiting.clear()

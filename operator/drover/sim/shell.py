@@ -64,7 +64,8 @@ class Shell:
         self._watches = {kind: WatchPosition() for kind in KINDS}
         self._renewed: datetime | None = None
         self._waking_at: datetime | None = None
-        self._unanswered: set[int] = set()
+        self._attempts: dict[int, int] = {}
+        """Attempts at each write that has not been answered."""
 
     def start(self) -> None:
         for kind in KINDS:
@@ -81,7 +82,7 @@ class Shell:
 
     @property
     def unanswered(self) -> int:
-        return len(self._unanswered)
+        return len(self._attempts)
 
     # The lease
 
@@ -98,7 +99,7 @@ class Shell:
             self._renewed = now
         elif now >= self._renewed + RENEW_DEADLINE:
             self._renewed = None
-            self._unanswered.clear()
+            self._attempts.clear()
             self._step([Deposed()])
         self._after(RETRY_PERIOD.total_seconds(), "lease", self._campaign)
 
@@ -157,8 +158,7 @@ class Shell:
         for command in out.submit:
             self._driver.submit(command)
         for write in out.writes:
-            self._unanswered.add(write.id)
-            self._send(write, attempt=1)
+            self._send(write)
         self._backend.events += out.events
         self._backend.failures += out.failures
         self._wake([out.wake_at, self._driver.next_due()])
@@ -177,42 +177,42 @@ class Shell:
 
     # Writes
 
-    def _send(self, write: Write, attempt: int) -> None:
+    def _send(self, write: Write) -> None:
         """One attempt at a write. It may arrive late, never, or without its answer coming back."""
+        self._attempts[write.id] = self._attempts.get(write.id, 0) + 1
         backend = self._backend
         weather = CUT_OFF if self.partitioned else backend.weather
         delay = weather.request(backend.random)
         if delay is not None:
-            backend.timeline.after(delay, f"{self.name} {write.verb} {write.key}", lambda: self._arrive(write, attempt))
+            backend.timeline.after(delay, f"{self.name} {write.verb} {write.key}", lambda: self._arrive(write))
         if delay is None or delay > REQUEST_TIMEOUT:
-            self._repeat_later(write, attempt)
+            self._repeat_later(write)
 
-    def _arrive(self, write: Write, attempt: int) -> None:
+    def _arrive(self, write: Write) -> None:
         backend = self._backend
         if not self.alive and backend.random.random() < 0.5:
             return
         version = backend.store.version
         answer = backend.store.execute(write, backend.timeline.now)
         # A repetition of a write that got through already is the network's doing, not the operator's.
-        changed = backend.store.version > version or attempt > 1 or write.id not in self._unanswered
+        changed = backend.store.version > version or self._attempts.get(write.id) != 1
         backend.on_write(write, answer, changed)
         delay = backend.weather.response(backend.random)
         if delay is None:
-            self._repeat_later(write, attempt)
+            self._repeat_later(write)
         else:
             self._after(delay, f"answer {write.verb} {write.key}", lambda: self._answer(answer))
 
     def _answer(self, answer: Written | Refused) -> None:
-        if answer.write_id in self._unanswered:
-            self._unanswered.discard(answer.write_id)
+        if self._attempts.pop(answer.write_id, 0):
             self._step([answer])
 
-    def _repeat_later(self, write: Write, attempt: int) -> None:
+    def _repeat_later(self, write: Write) -> None:
         """A write whose fate is unknown is repeated until it is told; a deposed leader no longer may."""
 
         def repeat() -> None:
-            if write.id in self._unanswered:
-                self._send(write, attempt + 1)
+            if write.id in self._attempts:
+                self._send(write)
 
         self._after(REQUEST_TIMEOUT, f"repeat {write.verb} {write.key}", repeat)
 

@@ -221,7 +221,9 @@ def _validated(raw: dict[str, Any]) -> AnyResource:
     try:
         return parse(raw)
     except ValidationError as error:
-        raise ApiError(INVALID, str(error)) from None
+        name = raw.get("metadata", {}).get("name", "")
+        causes = (f"{'.'.join(map(str, cause['loc']))}: {cause['msg']}" for cause in error.errors())
+        raise ApiError(INVALID, f"{raw['kind']} {name!r} is invalid: {'; '.join(causes)}") from None
 
 
 def _seconds(instant: datetime) -> str:
