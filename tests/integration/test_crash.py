@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from audit import Audit
@@ -20,9 +21,10 @@ def test_killed_during_placements_it_places_every_vm_exactly_once(
     cloud.up(cloud.pool(3, memory=memory), cloud.flavor(cpus=1), cloud.image(), cloud.network())
     names = {f"vm-{index}" for index in range(30)}
     audit.mark()
-    cloud.apply(*(cloud.vm(name) for name in names))
-    eventually(lambda: _placed(audit, cloud) >= 6, PATIENCE, lambda: f"{_placed(audit, cloud)} placed")
-    operator.crash()
+    with ThreadPoolExecutor() as background:
+        background.submit(cloud.apply, *(cloud.vm(name) for name in names))
+        eventually(lambda: _placed(audit, cloud) >= 6, PATIENCE, lambda: f"{_placed(audit, cloud)} placed")
+        operator.crash()
     held = {vm["metadata"]["name"]: vm["status"].get("hostName") for vm in cloud.list("vm")}
     placed = {name for name, host in held.items() if host}
     assert 0 < len(placed) < 30, "the crash was to come between the first and the last placement"

@@ -1,5 +1,7 @@
 """Live migrations by kubectl: planned, rehearsed, cancelled, and hosts that are drained or die."""
 
+import json
+
 import pytest
 from clouds import PATIENCE, Cloud, Manifest, condition
 from running import eventually
@@ -106,7 +108,7 @@ def test_the_vms_of_a_crashed_host_restart_elsewhere(cloud: Cloud) -> None:
     cloud.patch("host", cloud.host(0), {"fault": {"type": "Crash"}})
     cloud.phase("host", cloud.host(0), "Failed")
     for name in lost:
-        eventually(lambda name=name: cloud.status("vm", name).get("restarts") == 1, PATIENCE, lambda: "no restart")
+        _await_restart(cloud, name)
     cloud.phases("vm", Running=4)
     after = {name: cloud.status("vm", name) for name in before}
     assert {status["hostName"] for status in after.values()} == {cloud.host(1)}
@@ -119,6 +121,12 @@ def _up(cloud: Cloud, *names: str, hosts: int = 3, memory: str = "2Gi", **pool: 
     vms = [cloud.vm(name) for name in names]
     cloud.up(cloud.pool(hosts, **pool), cloud.flavor(memory=memory), cloud.image(), cloud.network(), *vms)
     return {name: cloud.status("vm", name) for name in names}
+
+
+def _await_restart(cloud: Cloud, name: str) -> None:
+    eventually(
+        lambda: cloud.status("vm", name)["restarts"] == 1, PATIENCE, lambda: json.dumps(cloud.status("vm", name))
+    )
 
 
 def _span(status: Manifest) -> tuple[str, str]:
