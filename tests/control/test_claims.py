@@ -25,7 +25,7 @@ from worlds import (
 from drover.api.meta import FINALIZER, Key, dump
 from drover.api.virtualmachine import VirtualMachine, VirtualMachineStatus
 from drover.api.virtualmachinemigration import VirtualMachineMigration, VirtualMachineMigrationStatus
-from drover.control.claims import Holdings, host_row, is_up, migration_bandwidth, violations
+from drover.control.world.claims import Holdings, host_row, is_up, migration_bandwidth, violations
 from drover.control.outcome import Outcome
 from drover.control.world import World
 from drover.model.placement import NO_RESOURCES, Resources

@@ -19,7 +19,7 @@ from drover.control.conditions import derive, true
 from drover.control.driver import Boot, Pace, Shutdown, Simulated
 from drover.control.engine import STEP_BUDGET, Engine, manifest
 from drover.control.outcome import Controller, Create, Delete, Event, Outcome, PatchSpec, Watch
-from drover.control.patch import apply_merge_patch
+from drover.control.engine.patch import apply_merge_patch
 from drover.control.ports import (
     Completion,
     Deposed,
@@ -33,7 +33,7 @@ from drover.control.ports import (
     Write,
     Written,
 )
-from drover.control.queue import BACKOFF_BASE
+from drover.control.engine.queue import BACKOFF_BASE
 from drover.control.world import World
 from drover.model.placement import NO_RESOURCES
 

@@ -31,7 +31,7 @@ from drover.api.meta import AnyResource
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration, VirtualMachineMigrationStatus
 from drover.control import virtualmachine
-from drover.control.claims import is_final
+from drover.control.world.claims import is_final
 from drover.control.driver import Activate, PrepareTarget, SendPass, StopAndCopy
 from drover.control.outcome import Outcome
 from drover.control.virtualmachinemigration import CONTROLLER, UNSCHEDULABLE_SECONDS, reconcile

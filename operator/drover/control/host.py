@@ -25,7 +25,7 @@ from drover.api.nodepool import NodePool
 from drover.api.quantity import Quantity, human
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control.claims import host_row, is_final
+from drover.control.world.claims import host_row, is_final
 from drover.control.conditions import Verdict, false, true
 from drover.control.drain import drain
 from drover.control.outcome import Controller, Event, Outcome, Watch, warning

@@ -21,7 +21,7 @@ from drover.api.meta import Key
 from drover.api.quantity import human
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.volume import Volume
-from drover.control.claims import images_of_vm, images_of_volume
+from drover.control.world.claims import images_of_vm, images_of_volume
 from drover.control.conditions import Verdict, false, true
 from drover.control.driver import (
     IMPORT_BYTES_PER_SECOND,

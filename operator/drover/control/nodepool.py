@@ -27,7 +27,7 @@ from drover.api.nodepool import NodePool, NodePoolPhase, Utilization
 from drover.api.quantity import Quantity, human
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control.claims import is_final
+from drover.control.world.claims import is_final
 from drover.control.conditions import Verdict, false, true
 from drover.control.host import amounts
 from drover.control.outcome import Controller, Delete, Event, Outcome, Watch, warning

@@ -22,7 +22,7 @@ from drover.api.meta import AnyResource, Key
 from drover.api.quantity import human
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.volume import Volume, VolumeAttachment
-from drover.control.claims import images_of_volume, volumes_held_by, volumes_of_vm
+from drover.control.world.claims import images_of_volume, volumes_held_by, volumes_of_vm
 from drover.control.conditions import Verdict, false, true
 from drover.control.driver import (
     PROVISION_BYTES_PER_SECOND,

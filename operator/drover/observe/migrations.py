@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from drover.api.meta import AnyResource
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control.claims import is_final
+from drover.control.world.claims import is_final
 from drover.control.world import World
 
 DURATION_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)

@@ -29,12 +29,12 @@ from drover.api.virtualmachinemigration import (
     VirtualMachineMigration,
 )
 from drover.control import conditions
-from drover.control.claims import is_final, is_up, migration_bandwidth, size_of
+from drover.control.world.claims import is_final, is_up, migration_bandwidth, size_of
 from drover.control.conditions import Verdict, false, true
 from drover.control.driver import POLICY, Activate, Copied, PassSent, PrepareTarget, SendPass, StopAndCopy
-from drover.control.migration_inputs import claim_of, copying, guest_of, link_of, told
-from drover.control.migration_queue import Blocked, admission
-from drover.control.migration_watches import WATCHES
+from drover.control.virtualmachinemigration.inputs import claim_of, copying, guest_of, link_of, told
+from drover.control.virtualmachinemigration.queueing import Blocked, admission
+from drover.control.virtualmachinemigration.watches import WATCHES
 from drover.control.outcome import Controller, Event, Outcome, warning
 from drover.control.world import World
 from drover.model import migration as model

@@ -22,9 +22,9 @@ from typing import Any, Literal
 from drover.api.meta import API_VERSION, FINALIZER, AnyResource, Key, dump
 from drover.control import claims, fencing
 from drover.control.driver import Command, Completion
-from drover.control.events import EventLog
+from drover.control.engine.events import EventLog
 from drover.control.outcome import Child, Controller, Create, Event, Outcome, PatchSpec, Watch
-from drover.control.patch import merge_patch
+from drover.control.engine.patch import merge_patch
 from drover.control.ports import (
     Deposed,
     Elected,
@@ -39,7 +39,7 @@ from drover.control.ports import (
     Write,
     Written,
 )
-from drover.control.queue import Queue
+from drover.control.engine.queue import Queue
 from drover.control.world import World
 
 STEP_BUDGET = 256

@@ -29,15 +29,15 @@ from drover.api.host import Host
 from drover.api.meta import FINALIZER, Key
 from drover.api.virtualmachine import HostScore, PlacementDecision, VirtualMachine, VirtualMachinePhase
 from drover.control import conditions, usage
-from drover.control.claims import is_up, size_of
+from drover.control.world.claims import is_up, size_of
 from drover.control.conditions import false, true
 from drover.control.driver import Boot, Shutdown
 from drover.control.outcome import Controller, Event, Outcome, warning
-from drover.control.prerequisites import Missing, Ready, gather
-from drover.control.vm_migration import commit_ready, follow_migration, last_migration
-from drover.control.vm_power import Power, power_of
-from drover.control.vm_status import next_status
-from drover.control.vm_watches import WATCHES
+from drover.control.virtualmachine.prerequisites import Missing, Ready, gather
+from drover.control.virtualmachine.migrating import commit_ready, follow_migration, last_migration
+from drover.control.virtualmachine.power import Power, power_of
+from drover.control.virtualmachine.status import next_status
+from drover.control.virtualmachine.watches import WATCHES
 from drover.control.world import World
 from drover.model.placement import Placed, Refused, Request, decide
 

@@ -23,7 +23,7 @@ from drover.api.meta import FINALIZER, GROUP, Key, ObjectMeta
 from drover.api.migrationplan import MigrationPlan, PlanMigration, PlanResult
 from drover.api.virtualmachinemigration import VirtualMachineMigration, VirtualMachineMigrationSpec
 from drover.control import conditions, planning
-from drover.control.claims import is_final, plan_of_migration
+from drover.control.world.claims import is_final, plan_of_migration
 from drover.control.conditions import Verdict, false, true
 from drover.control.outcome import Child, Controller, Create, Delete, Event, Outcome, PatchSpec, Watch, warning
 from drover.control.world import World
