@@ -25,9 +25,10 @@ from worlds import (
 from drover.api.meta import FINALIZER, Key, dump
 from drover.api.virtualmachine import VirtualMachine, VirtualMachineStatus
 from drover.api.virtualmachinemigration import VirtualMachineMigration, VirtualMachineMigrationStatus
-from drover.control.claims import Holdings, host_row, is_up, migration_bandwidth, violations
 from drover.control.outcome import Outcome
 from drover.control.world import World
+from drover.control.world.books import Holdings
+from drover.control.world.claims import host_row, is_up, migration_bandwidth
 from drover.model.placement import NO_RESOURCES, Resources
 
 SMALL = Resources(2000, 4 * 2**30, 20 * 2**30, 0)
@@ -247,8 +248,8 @@ def test_contradicting_claims_are_named() -> None:
     big = placed("p1-0", memory="60Gi")
     first, second = network("one", status=active(7)), network("two", status=active(7))
     world = world_of(host("p1-0"), vm("a", status=big), vm("b", status=big), first, second)
-    assert violations(world) == ["host p1-0 is claimed above its memory", "segment 7 has 2 holders"]
-    assert violations(world_of(host("p1-0"), vm("a", status=big), first)) == []
+    assert world.violations() == ["host p1-0 is claimed above its memory", "segment 7 has 2 holders"]
+    assert world_of(host("p1-0"), vm("a", status=big), first).violations() == []
 
 
 def test_a_status_without_a_size_or_a_host_claims_nothing() -> None:

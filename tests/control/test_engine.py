@@ -14,12 +14,12 @@ from worlds import NOW, flavor, host, image, imported, later, migration, moving,
 from drover.api.kinds import parse
 from drover.api.meta import FINALIZER, AnyResource, Key, dump
 from drover.api.virtualmachine import VirtualMachine
-from drover.control import virtualmachine, virtualmachinemigration
 from drover.control.conditions import derive, true
 from drover.control.driver import Boot, Pace, Shutdown, Simulated
 from drover.control.engine import STEP_BUDGET, Engine, manifest
+from drover.control.engine.patch import apply_merge_patch
+from drover.control.engine.queue import BACKOFF_BASE
 from drover.control.outcome import Controller, Create, Delete, Event, Outcome, PatchSpec, Watch
-from drover.control.patch import apply_merge_patch
 from drover.control.ports import (
     Completion,
     Deposed,
@@ -33,7 +33,8 @@ from drover.control.ports import (
     Write,
     Written,
 )
-from drover.control.queue import BACKOFF_BASE
+from drover.control.virtualmachine import controller as virtualmachine
+from drover.control.virtualmachinemigration import controller as virtualmachinemigration
 from drover.control.world import World
 from drover.model.placement import NO_RESOURCES
 

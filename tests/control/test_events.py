@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from worlds import NOW, host, later, vm
 
-from drover.control.events import REMEMBERED, REPEAT_AFTER, EventLog
+from drover.control.engine.events import REMEMBERED, REPEAT_AFTER, EventLog
 from drover.control.outcome import Event, warning
 
 STARTED = Event("Started", "guest runs on p1-0")

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 from worlds import NOW, host, migration, moving, placed, vm, world_of
 
-from drover.control.fencing import LONGEST_FLIGHT, highest_epoch, may_gain_a_claim
+from drover.control.engine.fencing import LONGEST_FLIGHT, highest_epoch, may_gain_a_claim
 
 LONG_AFTER = NOW + LONGEST_FLIGHT
 """Late enough that no write decided while the hosts were down can still be on its way."""

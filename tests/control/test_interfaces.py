@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from worlds import active, interface, network, placed, vm, world_of
 
 from drover.api.virtualmachine import Interface, VirtualMachine
-from drover.control.interfaces import NoAddress, allocate_interfaces
+from drover.control.virtualmachine.interfaces import NoAddress, allocate_interfaces
 from drover.control.world import World
 
 

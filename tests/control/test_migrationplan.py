@@ -27,7 +27,8 @@ from worlds import (
 from drover.api.meta import AnyResource
 from drover.api.migrationplan import MigrationPlan, MigrationPlanStatus
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control.migrationplan import CONTROLLER, PLAN_UID_LABEL, child_name, reconcile
+from drover.control.migrationplan.controller import CONTROLLER, reconcile
+from drover.control.migrationplan.working import PLAN_UID_LABEL, child_name
 from drover.control.outcome import Create, Delete, Outcome, PatchSpec
 from drover.control.world import World
 

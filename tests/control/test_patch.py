@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drover.control.patch import apply_merge_patch, merge_patch
+from drover.control.engine.patch import apply_merge_patch, merge_patch
 
 SCALARS = st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=2)
 VALUES = st.recursive(

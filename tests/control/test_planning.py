@@ -11,8 +11,8 @@ from worlds import HARDWARE, flavor, host, placed, plan, pool, vm, world_of
 
 from drover.api.meta import AnyResource
 from drover.api.migrationplan import LabelSelector, MigrationPlan
-from drover.control.migration_inputs import limits_of
-from drover.control.planning import Planned, compute, matches, scope
+from drover.control.migrationplan.planning import Planned, compute, matches, scope
+from drover.control.virtualmachinemigration.inputs import limits_of
 from drover.control.world import World
 
 BASE: tuple[AnyResource, ...] = (pool(), host("p1-0"), host("p1-1"), host("p1-2"), flavor())

@@ -22,7 +22,7 @@ from worlds import (
 
 from drover.api.meta import FINALIZER, AnyResource
 from drover.api.volume import Volume
-from drover.control.prerequisites import Missing, Ready, gather
+from drover.control.virtualmachine.prerequisites import Missing, Ready, gather
 
 IMAGE = image(status=imported())
 NIC = {"name": "eth0", "network_ref": {"name": "net"}}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from worlds import NOW, later
 
 from drover.api.meta import Key
-from drover.control.queue import BACKOFF_BASE, BACKOFF_MAX, Queue
+from drover.control.engine.queue import BACKOFF_BASE, BACKOFF_MAX, Queue
 
 A, B, C = (Key("VirtualMachine", "default", name) for name in "abc")
 

@@ -38,8 +38,8 @@ from drover.api.meta import AnyResource, Key
 from drover.api.virtualmachine import VirtualMachine, VirtualMachineStatus
 from drover.control.driver import Boot, Shutdown
 from drover.control.outcome import Outcome
-from drover.control.virtualmachine import CONTROLLER, reconcile
-from drover.control.vm_power import ACTION
+from drover.control.virtualmachine.controller import CONTROLLER, reconcile
+from drover.control.virtualmachine.power import ACTION
 from drover.control.world import World
 
 SMALL_STATUS = placed()["flavor"]

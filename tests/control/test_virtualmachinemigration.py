@@ -30,12 +30,13 @@ from worlds import (
 from drover.api.meta import AnyResource
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration, VirtualMachineMigrationStatus
-from drover.control import virtualmachine
-from drover.control.claims import is_final
 from drover.control.driver import Activate, PrepareTarget, SendPass, StopAndCopy
 from drover.control.outcome import Outcome
-from drover.control.virtualmachinemigration import CONTROLLER, UNSCHEDULABLE_SECONDS, reconcile
+from drover.control.virtualmachine import controller as virtualmachine
+from drover.control.virtualmachinemigration.controller import CONTROLLER, reconcile
+from drover.control.virtualmachinemigration.pending import UNSCHEDULABLE_SECONDS
 from drover.control.world import World
+from drover.control.world.claims import is_final
 from drover.model.placement import NO_RESOURCES
 
 DOWN = {"conditions": [condition("Ready", "False", "HostFailed", since=later(-30))]}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from worlds import placed, vm
 
-from drover.control.vm_power import ACTION, Power, power_of
+from drover.control.virtualmachine.power import ACTION, Power, power_of
 
 
 def power(action: str | None = None, *, status: dict[str, Any] | None = None, **spec: Any) -> Power:

@@ -33,9 +33,7 @@ def eventually(met: Callable[[], bool], seconds: float = 30.0) -> bool:
 
 def controlplane(command: str, state: Path) -> subprocess.CompletedProcess[str]:
     """The command line as the Makefile runs it, on a state directory of the test's own."""
-    env = {k: v for k, v in os.environ.items() if k not in ("CONTEXT", "PROVIDER")} | {
-        "PYTHONPATH": str(HACK)
-    }
+    env = {k: v for k, v in os.environ.items() if k not in ("CONTEXT", "PROVIDER")} | {"PYTHONPATH": str(HACK)}
     arguments = [sys.executable, "-m", "controlplane", command, "--state", str(state)]
     return subprocess.run(arguments, env=env, capture_output=True, text=True, check=False)
 
@@ -84,9 +82,7 @@ def test_a_service_account_token_is_accepted_and_rbac_limits_it(
         namespace,
     )
     # `view` is aggregated from other roles by a controller: empty for a moment after the start.
-    assert eventually(
-        lambda: "configmaps" in kubectl("get", "clusterrole", "view", "-o", "jsonpath={.rules}")
-    )
+    assert eventually(lambda: "configmaps" in kubectl("get", "clusterrole", "view", "-o", "jsonpath={.rules}"))
     token = kubectl("create", "token", "reader", "-n", namespace).strip()
     config = json.loads(kubectl("config", "view", "--raw", "--minify", "-o", "json"))
     config["users"][0]["user"] = {"token": token}

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from drover.control import (
-    flavor,
-    host,
-    image,
-    migrationplan,
-    network,
-    nodepool,
-    virtualmachine,
-    virtualmachinemigration,
-    volume,
-)
+from drover.control import flavor, host, image, network, nodepool, volume
+from drover.control.migrationplan import controller as migrationplan
 from drover.control.outcome import Controller
+from drover.control.virtualmachine import controller as virtualmachine
+from drover.control.virtualmachinemigration import controller as virtualmachinemigration
 
 CONTROLLERS: tuple[Controller, ...] = (
     nodepool.CONTROLLER,

@@ -25,13 +25,13 @@ from drover.api.nodepool import NodePool
 from drover.api.quantity import Quantity, human
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control.claims import host_row, is_final
 from drover.control.conditions import Verdict, false, true
 from drover.control.drain import drain
 from drover.control.outcome import Controller, Event, Outcome, Watch, warning
 from drover.control.stage import Hold, Stage, conclude, counted, named, ready, stalled, waiting
 from drover.control.watching import on_change
 from drover.control.world import World
+from drover.control.world.claims import host_row, is_final
 from drover.model.placement import Resources
 
 

@@ -27,7 +27,6 @@ from drover.api.nodepool import NodePool, NodePoolPhase, Utilization
 from drover.api.quantity import Quantity, human
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control.claims import is_final
 from drover.control.conditions import Verdict, false, true
 from drover.control.host import amounts
 from drover.control.outcome import Controller, Delete, Event, Outcome, Watch, warning
@@ -35,6 +34,7 @@ from drover.control.scaling import POOL_LABEL, Scaling, index_of, is_empty, is_l
 from drover.control.stage import Hold, Stage, conclude, counted, named, progressing, ready, waiting
 from drover.control.watching import on_change
 from drover.control.world import World
+from drover.control.world.claims import is_final
 from drover.model.placement import NO_RESOURCES, Resources
 
 NEARLY_FULL = 90

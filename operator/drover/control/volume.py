@@ -22,7 +22,6 @@ from drover.api.meta import AnyResource, Key
 from drover.api.quantity import human
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.volume import Volume, VolumeAttachment
-from drover.control.claims import images_of_volume, volumes_held_by, volumes_of_vm
 from drover.control.conditions import Verdict, false, true
 from drover.control.driver import (
     PROVISION_BYTES_PER_SECOND,
@@ -35,6 +34,7 @@ from drover.control.progress import quarters
 from drover.control.stage import Hold, Stage, conclude, counted, named, progressing, ready, stalled, waiting
 from drover.control.watching import on_change
 from drover.control.world import World
+from drover.control.world.claims import images_of_volume, volumes_held_by, volumes_of_vm
 
 GATHER_SECONDS = 0.25
 """A volume is often attached to several VMs at once."""

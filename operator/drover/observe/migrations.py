@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from drover.api.meta import AnyResource
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control.claims import is_final
 from drover.control.world import World
+from drover.control.world.claims import is_final
 
 DURATION_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 DOWNTIME_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.3, 0.5, 1, 2, 5)

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from drover.api.kinds import KINDS, manifest, parse
 from drover.api.meta import AnyResource, Key
-from drover.control.patch import apply_merge_patch
+from drover.control.engine.patch import apply_merge_patch
 from drover.control.ports import Refused, Write, Written
 from drover.sim.watchlog import Change, WatchLog
 

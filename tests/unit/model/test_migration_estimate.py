@@ -157,9 +157,7 @@ def test_noise_is_the_same_on_every_machine() -> None:
     assert pass_noise(7, "3f1c", 1, 0, 0.2) == pytest.approx(1.0241023446591981, rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    "other", [(8, "3f1c", 1, 0), (7, "3f1d", 1, 0), (7, "3f1c", 2, 0), (7, "3f1c", 1, 1)]
-)
+@pytest.mark.parametrize("other", [(8, "3f1c", 1, 0), (7, "3f1d", 1, 0), (7, "3f1c", 2, 0), (7, "3f1c", 1, 1)])
 def test_noise_differs_by_seed_migration_attempt_and_pass(other: tuple[int, str, int, int]) -> None:
     assert pass_noise(*other, 0.2) != pass_noise(7, "3f1c", 1, 0, 0.2)
 

@@ -20,9 +20,7 @@ flow_lists = st.lists(st.lists(st.sampled_from(RESOURCES), min_size=1, max_size=
         pytest.param({"a": 10.0}, [("a",)], [10.0], id="alone"),
         pytest.param({"a": 9.0}, [("a",)] * 3, [3.0, 3.0, 3.0], id="equal"),
         pytest.param({"a": 10.0, "b": 2.0}, [("a", "b"), ("a",)], [2.0, 8.0], id="rest-goes-to-the-other"),
-        pytest.param(
-            {"x": 1.0, "y": 2.0}, [("x",), ("x", "y"), ("y",)], [0.5, 0.5, 1.5], id="textbook-parking-lot"
-        ),
+        pytest.param({"x": 1.0, "y": 2.0}, [("x",), ("x", "y"), ("y",)], [0.5, 0.5, 1.5], id="textbook-parking-lot"),
         pytest.param({"a": 0.0, "b": 5.0}, [("a",), ("b",)], [0.0, 5.0], id="dead-link"),
         pytest.param({"a": 6.0}, [("a", "a"), ("a",)], [3.0, 3.0], id="a-resource-named-twice-counts-once"),
     ],
@@ -39,9 +37,7 @@ def test_no_resource_is_above_its_capacity_and_every_flow_has_a_bottleneck(
 ) -> None:
     """A flow's bottleneck is full, and no flow gets more there: so shares are also work-conserving."""
     rates = max_min_fair(capacity, flows)
-    crossing = {
-        name: [rate for rate, flow in zip(rates, flows, strict=True) if name in flow] for name in capacity
-    }
+    crossing = {name: [rate for rate, flow in zip(rates, flows, strict=True) if name in flow] for name in capacity}
     for name, shares in crossing.items():
         assert sum(shares) <= capacity[name] * (1 + 1e-9)
     for rate, flow in zip(rates, flows, strict=True):

@@ -54,9 +54,7 @@ def quiet(_iteration: int) -> float:
     return 1.0
 
 
-def passes(
-    guest: Guest, link: Link, policy: Policy
-) -> tuple[list[PassState], Continue | SwitchOver | GiveUp]:
+def passes(guest: Guest, link: Link, policy: Policy) -> tuple[list[PassState], Continue | SwitchOver | GiveUp]:
     states = [first_pass(guest)]
     while isinstance(step := next_step(states[-1], guest, link, policy), Continue):
         states.append(send_pass(states[-1], guest, link))
@@ -127,9 +125,7 @@ def test_a_move_converges_iff_its_passes_shrink_below_what_fits_into_the_downtim
 
 def test_giving_up_says_what_remains_and_what_it_would_take() -> None:
     end = play(Guest(GIB, 0, 512 * MIB, 0, 0), Link(5e8, 5e8, 0), Policy(), quiet).end
-    assert end == GiveUp(
-        "NotConverging", "513 MiB remain after 1 passes: 1.1 s at 500 MB/s, maxDowntime 300 ms"
-    )
+    assert end == GiveUp("NotConverging", "513 MiB remain after 1 passes: 1.1 s at 500 MB/s, maxDowntime 300 ms")
 
 
 def test_a_hopeless_move_goes_on_while_its_passes_shrink_by_more_than_four_percent() -> None:
@@ -146,9 +142,7 @@ def test_a_hopeless_move_goes_on_while_its_passes_shrink_by_more_than_four_perce
 def test_a_pass_that_would_end_past_the_completion_timeout_is_not_begun() -> None:
     guest = Guest(2 * GIB, 0, 0, 0, 0)
     slow = play(guest, Link(7e6, 7e6, 0), Policy(), quiet)
-    assert slow.end == GiveUp(
-        "CompletionTimeout", "pass 1 would end after 307 s at 7.0 MB/s, completion timeout 300 s"
-    )
+    assert slow.end == GiveUp("CompletionTimeout", "pass 1 would end after 307 s at 7.0 MB/s, completion timeout 300 s")
     assert slow.sent == 0
     assert converged(play(guest, Link(7.5e6, 7.5e6, 0), Policy(), quiet))
 
@@ -167,9 +161,7 @@ def test_a_guest_below_one_gib_has_the_time_of_one_gib() -> None:
     ("remaining", "milliseconds"),
     [(31.25e6, 500), (62.5e6, 1000), (125e6, 2000), (250e6, 4000), (625e6, 10000), (3750e6, 60000)],
 )
-def test_the_last_phase_takes_what_kubevirt_vep_248_says_at_500_mbit(
-    remaining: float, milliseconds: int
-) -> None:
+def test_the_last_phase_takes_what_kubevirt_vep_248_says_at_500_mbit(remaining: float, milliseconds: int) -> None:
     bare = Policy(device_state=0, activation=0)
     last = stop_and_copy(PassState(1, remaining, 0, 0), Link(62.5e6, 62.5e6, 0), bare)
     assert last.downtime * 1000 == pytest.approx(milliseconds)
@@ -183,9 +175,7 @@ def test_the_last_phase_ignores_the_cap_on_the_passes() -> None:
 
 
 def test_downtime_is_the_rest_two_round_trips_device_state_and_activation() -> None:
-    last = stop_and_copy(
-        PassState(1, 1e8, 0, 0), Link(1e9, 1e9, 0.01), Policy(device_state=0.005, activation=0.03)
-    )
+    last = stop_and_copy(PassState(1, 1e8, 0, 0), Link(1e9, 1e9, 0.01), Policy(device_state=0.005, activation=0.03))
     assert last.paused == pytest.approx(0.1 + 0.02 + 0.005)
     assert last.downtime == pytest.approx(last.paused + 0.03)
 
@@ -212,9 +202,7 @@ def test_an_impossible_guest_is_refused(field: str, value: float) -> None:
 
 
 @given(guests, links, downtimes)
-def test_bytes_are_conserved_and_no_pass_exceeds_the_memory(
-    guest: Guest, link: Link, downtime: float
-) -> None:
+def test_bytes_are_conserved_and_no_pass_exceeds_the_memory(guest: Guest, link: Link, downtime: float) -> None:
     policy = Policy(max_downtime=downtime)
     states, step = passes(guest, link, policy)
     sizes = [state.remaining for state in states[:-1]]
@@ -234,9 +222,7 @@ def test_passes_never_grow(guest: Guest, link: Link, downtime: float) -> None:
 
 
 @given(guests, links, downtimes)
-def test_the_rest_of_a_switch_over_fits_into_the_maximum_downtime(
-    guest: Guest, link: Link, downtime: float
-) -> None:
+def test_the_rest_of_a_switch_over_fits_into_the_maximum_downtime(guest: Guest, link: Link, downtime: float) -> None:
     policy = Policy(max_downtime=downtime, device_state=0, activation=0)
     played = play(guest, replace(link, rtt=0), policy, quiet)
     assert not_later(played.downtime, downtime)
@@ -284,9 +270,7 @@ def test_a_calmer_guest_never_costs_time_bytes_or_convergence(
 
 
 @given(guests, links, downtimes, st.floats(1, 100))
-def test_more_memory_never_saves_time_or_bytes(
-    guest: Guest, link: Link, downtime: float, factor: float
-) -> None:
+def test_more_memory_never_saves_time_or_bytes(guest: Guest, link: Link, downtime: float, factor: float) -> None:
     policy = Policy(max_downtime=downtime)
     small = play(guest, link, policy, quiet)
     large = play(replace(guest, memory_bytes=guest.memory_bytes * factor), link, policy, quiet)
@@ -323,9 +307,7 @@ def test_scaling_sizes_and_rates_alike_leaves_times_unchanged(
 
 @given(st.floats(64 * MIB, 64 * GIB), links)
 def test_an_idle_guest_takes_its_bytes_over_the_bandwidth(memory: float, link: Link) -> None:
-    played = play(
-        Guest(memory, 0, 0, 0, 0), link, replace(PATIENT, target_preparation=0, activation=0), quiet
-    )
+    played = play(Guest(memory, 0, 0, 0, 0), link, replace(PATIENT, target_preparation=0, activation=0), quiet)
     fixed = PATIENT.device_state + 2 * link.rtt
     assert played.duration == pytest.approx(memory * PAGE_OVERHEAD / link.bandwidth + fixed, rel=1e-9)
     assert played.state.iteration == 1
@@ -342,9 +324,7 @@ def test_a_constant_dirty_rate_follows_the_geometric_series(
     n = played.state.iteration
     total = memory * PAGE_OVERHEAD
     assert played.state.remaining == pytest.approx(total * load**n, rel=1e-9)
-    assert played.state.elapsed == pytest.approx(
-        total / link.bandwidth * (1 - load**n) / (1 - load), rel=1e-9
-    )
+    assert played.state.elapsed == pytest.approx(total / link.bandwidth * (1 - load**n) / (1 - load), rel=1e-9)
     least = math.log(downtime * link.bandwidth / total) / math.log(load)
     assert n == max(1, math.ceil(least)) or least == pytest.approx(round(least), abs=1e-6)
 
@@ -355,15 +335,11 @@ def test_with_hardly_any_downtime_allowed_the_passes_take_memory_over_spare_band
 ) -> None:
     guest = Guest(memory, 0, 0, load * link.bandwidth / PAGE_OVERHEAD, 0)
     played = play(guest, link, replace(PATIENT, max_downtime=1e-12), quiet)
-    assert played.state.elapsed == pytest.approx(
-        memory * PAGE_OVERHEAD / link.bandwidth / (1 - load), rel=1e-6
-    )
+    assert played.state.elapsed == pytest.approx(memory * PAGE_OVERHEAD / link.bandwidth / (1 - load), rel=1e-6)
 
 
 @given(guests, links)
-def test_a_hot_set_that_fits_into_the_downtime_takes_one_pass_without_other_writes(
-    guest: Guest, link: Link
-) -> None:
+def test_a_hot_set_that_fits_into_the_downtime_takes_one_pass_without_other_writes(guest: Guest, link: Link) -> None:
     fitting = link.bandwidth * 0.3 / PAGE_OVERHEAD * (1 - 1e-9)
     calm = replace(guest, hot_set_bytes=min(guest.hot_set_bytes, fitting), dirty_rate=0)
     played = play(calm, link, replace(PATIENT, max_downtime=0.3), quiet)

@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from drover.model.migration import PRIORITIES, Active, Limits, Move, Queued, admit, schedule
 
 HOSTS = ("h0", "h1", "h2", "h3")
-limits_ = st.builds(
-    Limits, st.integers(1, 6), st.integers(1, 3), st.integers(1, 3), st.none() | st.integers(1, 6)
-)
+limits_ = st.builds(Limits, st.integers(1, 6), st.integers(1, 3), st.integers(1, 3), st.none() | st.integers(1, 6))
 move_lists = st.lists(
     st.builds(
         lambda source, hop, duration, priority: (
@@ -69,9 +67,7 @@ def test_no_moves_take_no_time() -> None:
 def test_a_schedule_never_exceeds_its_limits(moves: list[Move], limits: Limits) -> None:
     planned = schedule(moves, limits)
     for instant in planned.starts:
-        running = [
-            m for m, start in zip(moves, planned.starts, strict=True) if start <= instant < start + m.duration
-        ]
+        running = [m for m, start in zip(moves, planned.starts, strict=True) if start <= instant < start + m.duration]
         assert len(running) <= limits.per_pool
         assert limits.max_concurrent is None or len(running) <= limits.max_concurrent
         for host in HOSTS:
@@ -174,9 +170,7 @@ def test_of_equal_priorities_the_longest_wait_starts_first() -> None:
     assert admit(queue, [], Limits(max_concurrent=1)).start == ("b",)
 
 
-@given(
-    queues, limits_, st.lists(st.builds(Active, st.sampled_from(HOSTS), st.sampled_from(HOSTS)), max_size=4)
-)
+@given(queues, limits_, st.lists(st.builds(Active, st.sampled_from(HOSTS), st.sampled_from(HOSTS)), max_size=4))
 def test_admission_keeps_the_limits_and_holds_back_only_what_they_forbid(
     queue: list[Queued], limits: Limits, active: list[Active]
 ) -> None:

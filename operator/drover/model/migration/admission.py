@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 from drover.model.migration.slots import BlockedBy, Limits, Slots
 
-PRIORITIES: Mapping[str, int] = MappingProxyType(
-    {"SystemCritical": 100, "UserTriggered": 50, "SystemMaintenance": 20}
-)
+PRIORITIES: Mapping[str, int] = MappingProxyType({"SystemCritical": 100, "UserTriggered": 50, "SystemMaintenance": 20})
 """KubeVirt's migration queue priorities; what runs already comes before any of them (KubeVirt: 1000)."""
 AGING_SECONDS = 30.0
 """A queued migration gains one point of priority for each of these, so that no class starves."""

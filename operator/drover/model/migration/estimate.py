@@ -83,9 +83,7 @@ def _limit(guest: Guest, link: Link, policy: Policy) -> LimitedBy:
     return "Bandwidth" if too_slow_for_one_pass else "DirtyRate"
 
 
-def _warnings(
-    guest: Guest, link: Link, policy: Policy, failed: Sequence[Played], plays: int
-) -> tuple[str, ...]:
+def _warnings(guest: Guest, link: Link, policy: Policy, failed: Sequence[Played], plays: int) -> tuple[str, ...]:
     """What stands in the way and what to change, with how sure that is where noise decides."""
     if not failed:
         return ()

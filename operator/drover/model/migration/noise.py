@@ -34,7 +34,5 @@ def latin_quantiles(iteration: int, members: int) -> tuple[float, ...]:
     Latin hypercube sampling (McKay, Beckman and Conover 1979): in each pass every stratum occurs once, so
     that a small ensemble has the exact median, and no member is lucky or unlucky throughout.
     """
-    order = sorted(
-        range(members), key=lambda member: hashlib.sha256(f"{iteration}/{member}".encode()).digest()
-    )
+    order = sorted(range(members), key=lambda member: hashlib.sha256(f"{iteration}/{member}".encode()).digest())
     return tuple((stratum + 0.5) / members for stratum in order)

@@ -8,9 +8,9 @@ from drover.api.host import Host
 from drover.api.meta import AnyResource, Key
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control.claims import is_final, is_up
 from drover.control.outcome import Watch
 from drover.control.world import World
+from drover.control.world.claims import is_final, is_up
 
 GATHER_SECONDS = 0.25
 

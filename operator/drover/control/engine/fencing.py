@@ -14,9 +14,9 @@ from itertools import chain
 from drover.api.meta import AnyResource
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control.claims import is_final, is_up
 from drover.control.conditions import since
 from drover.control.world import World
+from drover.control.world.claims import is_final, is_up
 
 
 def highest_epoch(world: World) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime
 from drover.api.meta import Key
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import MigrationQueue, VirtualMachineMigration
-from drover.control.migration_inputs import copying, limits_of
+from drover.control.virtualmachinemigration.inputs import copying, limits_of
 from drover.control.world import World
 from drover.model import migration as model
 

@@ -15,8 +15,8 @@ from drover.api.virtualmachinemigration import (
     Quantiles,
     VirtualMachineMigration,
 )
-from drover.control.claims import is_final, migration_bandwidth
 from drover.control.world import World
+from drover.control.world.claims import is_final, migration_bandwidth
 from drover.model import migration as model
 
 RTT_SECONDS = 0.0005

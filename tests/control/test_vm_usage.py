@@ -29,8 +29,8 @@ from worlds import (
 
 from drover.api.host import Host
 from drover.api.virtualmachine import ResolvedFlavor, Usage, VirtualMachine
-from drover.control import usage
-from drover.control.virtualmachine import reconcile
+from drover.control.virtualmachine import usage
+from drover.control.virtualmachine.controller import reconcile
 from drover.control.world import World
 
 GIB = 2**30

@@ -18,10 +18,10 @@ from drover.api.virtualmachine import (
     VirtualMachineVolume,
 )
 from drover.api.volume import Volume, VolumeSource, VolumeSpec
-from drover.control.claims import images_of_vm, volume_name
-from drover.control.interfaces import NoAddress, allocate_interfaces
 from drover.control.outcome import Create
+from drover.control.virtualmachine.interfaces import NoAddress, allocate_interfaces
 from drover.control.world import World
+from drover.control.world.claims import images_of_vm, volume_name
 
 
 @dataclass(frozen=True, slots=True)

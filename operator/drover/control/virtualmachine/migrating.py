@@ -7,12 +7,12 @@ from typing import cast
 
 from drover.api.virtualmachine import MigrationSummary, VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control import usage
-from drover.control.claims import is_up
 from drover.control.conditions import true
 from drover.control.outcome import Event, Outcome, warning
-from drover.control.vm_status import next_status
+from drover.control.virtualmachine import usage
+from drover.control.virtualmachine.status import next_status
 from drover.control.world import World
+from drover.control.world.claims import is_up
 
 
 def commit_ready(vm: VirtualMachine, world: World) -> bool:

@@ -20,11 +20,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from drover.api.meta import API_VERSION, FINALIZER, AnyResource, Key, dump
-from drover.control import claims, fencing
 from drover.control.driver import Command, Completion
-from drover.control.events import EventLog
+from drover.control.engine import fencing
+from drover.control.engine.events import EventLog
+from drover.control.engine.patch import merge_patch
+from drover.control.engine.queue import Queue
 from drover.control.outcome import Child, Controller, Create, Event, Outcome, PatchSpec, Watch
-from drover.control.patch import merge_patch
 from drover.control.ports import (
     Deposed,
     Elected,
@@ -39,7 +40,6 @@ from drover.control.ports import (
     Write,
     Written,
 )
-from drover.control.queue import Queue
 from drover.control.world import World
 
 STEP_BUDGET = 256
@@ -202,7 +202,7 @@ class Engine:
 
     def _lead(self, out: Outputs) -> None:
         self.state = "leading"
-        out.failures += [Failure(None, violation) for violation in claims.violations(self.world)]
+        out.failures += [Failure(None, violation) for violation in self.world.violations()]
         for kind in self._controllers:
             for key in self.world.keys(kind):
                 self._queue.add(key)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from drover.api.host import Host
 from drover.api.image import Image
@@ -27,40 +27,16 @@ from drover.api.nodepool import NodePool
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.api.volume import Volume
-from drover.control import claims
 from drover.control.driver import Command, Completion, Pace
-from drover.model.placement import Ledger
+from drover.control.world import claims
+from drover.control.world.books import Books
+from drover.control.world.index import Index
 
 ResourceT = TypeVar("ResourceT", bound=AnyResource)
 Listener = Callable[[AnyResource | None, AnyResource | None], None]
 
 DEFAULT_NAMESPACE = "drover-system"
 MAX_TOMBSTONES = 65_536
-
-
-class Index:
-    """Keys of the visible objects of one kind by a value computed from each object."""
-
-    def __init__(self, values: Callable[[Any], Iterable[Any]]) -> None:
-        self._values = values
-        self._keys: dict[Any, set[Key]] = defaultdict(set)
-
-    def replace(self, old: AnyResource | None, new: AnyResource | None) -> None:
-        before = set(self._values(old)) if old is not None else set()
-        after = set(self._values(new)) if new is not None else set()
-        key = cast(AnyResource, new if new is not None else old).key
-        for value in before - after:
-            self._keys[value].discard(key)
-            if not self._keys[value]:
-                del self._keys[value]
-        for value in after - before:
-            self._keys[value].add(key)
-
-    def __getitem__(self, value: Any) -> list[Key]:
-        return sorted(self._keys.get(value, ()))
-
-    def count(self, value: Any) -> int:
-        return len(self._keys.get(value, ()))
 
 
 class World:
@@ -74,11 +50,12 @@ class World:
         self._completions: dict[Command, Completion] = {}
         self._tombstones: dict[str, None] = {}
         self._listeners: list[Listener] = []
-        self.ledger = Ledger()
-        self.addresses = claims.AddressBooks()
-        self.macs = claims.Holdings()
-        self.segments = claims.Holdings()
-        self.attachments = claims.Holdings()
+        self._books = books = Books()
+        self.ledger = books.ledger
+        self.addresses = books.addresses
+        self.macs = books.macs
+        self.segments = books.segments
+        self.attachments = books.attachments
         self.vms_on = Index(_host_of_vm)
         self.vms_in_pool = Index(lambda vm: [vm.status.node_pool_name] if vm.status.host_name else [])
         self.vms_of_flavor = Index(lambda vm: [vm.spec.flavor_ref.name])
@@ -192,6 +169,10 @@ class World:
     def completion(self, command: Command) -> Completion | None:
         return self._completions.get(command)
 
+    def violations(self) -> list[str]:
+        """Claims that contradict one another, in words."""
+        return self._books.violations()
+
     # Changing
 
     def subscribe(self, listener: Listener) -> None:
@@ -261,7 +242,7 @@ class World:
         after = self.find(key)
         for index in self._indexes.get(key.kind, ()):
             index.replace(before, after)
-        claims.count(self, key, before, self._observed[key.kind].get(key), self._assumed.get(key))
+        self._books.count(key, before, self._observed[key.kind].get(key), self._assumed.get(key))
         self._tell(before, after)
 
     def _tell(self, before: AnyResource | None, after: AnyResource | None) -> None:

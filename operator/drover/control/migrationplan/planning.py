@@ -20,10 +20,10 @@ from drover.api.migrationplan import (
 )
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import MigrationEstimate, Quantiles
-from drover.control.claims import size_of
 from drover.control.driver import POLICY
-from drover.control.migration_inputs import guest_of, limits_of, link_of, told
+from drover.control.virtualmachinemigration.inputs import guest_of, limits_of, link_of, told
 from drover.control.world import World
+from drover.control.world.claims import size_of
 from drover.model import migration as model
 from drover.model.placement import Ledger, Placed, Request, decide
 

@@ -9,9 +9,9 @@ from drover.api.host import Host
 from drover.api.meta import AnyResource, Key
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control.claims import is_final, is_up
 from drover.control.outcome import Watch
 from drover.control.world import World
+from drover.control.world.claims import is_final, is_up
 
 WAITING_PHASES = ("Unschedulable", "Pending", "Provisioning")
 GATHER_SECONDS = 0.25

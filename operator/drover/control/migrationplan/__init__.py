@@ -1,0 +1,1 @@
+"""MigrationPlan: many moves as one intention."""

@@ -1,0 +1,1 @@
+"""VirtualMachine: a guest, from a manifest to a host and back."""

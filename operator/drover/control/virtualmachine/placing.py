@@ -1,0 +1,164 @@
+"""Without a host: say what is missing, find a host and claim everything in one PATCH, or rest as Stopped."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from drover.api.virtualmachine import HostScore, PlacementDecision, VirtualMachine, VirtualMachinePhase
+from drover.control.conditions import false, true
+from drover.control.outcome import Event, Outcome, warning
+from drover.control.virtualmachine import usage
+from drover.control.virtualmachine.power import Power
+from drover.control.virtualmachine.prerequisites import Missing, Ready, gather
+from drover.control.virtualmachine.status import next_status
+from drover.control.world import World
+from drover.control.world.claims import size_of
+from drover.model.placement import Placed, Refused, Request, decide
+
+FIRST_LOOK = timedelta(seconds=2)
+"""What was applied together is often ready an instant later: a new VM waits so long before it says what is missing."""
+
+
+def start(
+    vm: VirtualMachine,
+    world: World,
+    now: datetime,
+    power: Power,
+    *,
+    released_at: datetime | None = None,
+    restarts: int | None = None,
+) -> Outcome:
+    """Place the VM and begin to start it, or say what is missing."""
+    kept = without_host(vm, released_at or now, "Stopped")
+    kept |= {"restarts": vm.status.restarts if restarts is None else restarts, "last_action": power.action}
+    needs = gather(vm, world)
+    if isinstance(needs, Missing):
+        return _not_ready(vm, now, needs, kept)
+    request = Request(
+        resources=size_of(needs.flavor),
+        pool=vm.spec.placement.node_pool_name,
+        node_selector=vm.spec.placement.node_selector,
+    )
+    decision = decide(world.ledger, request)
+    if isinstance(decision, Refused):
+        return _unschedulable(vm, now, decision, kept)
+    return _place(vm, world, now, needs, decision, kept)
+
+
+def _not_ready(vm: VirtualMachine, now: datetime, missing: Missing, kept: dict[str, Any]) -> Outcome:
+    created = vm.metadata.creation_timestamp or now
+    if vm.status.phase is None and not missing.stalled and now < created + FIRST_LOOK:
+        return Outcome(children=missing.create, requeue_at=created + FIRST_LOOK)
+    phase: VirtualMachinePhase = "Provisioning" if missing.create or missing.reason == "VolumeNotReady" else "Pending"
+    status = next_status(
+        vm,
+        now,
+        phase,
+        false("Ready", _ready_reason(missing.reason), missing.message),
+        prerequisites=false("PrerequisitesReady", missing.reason, missing.message),
+        stalled=missing.stalled,
+        **kept,
+    )
+    return Outcome(status=status, children=missing.create)
+
+
+def _ready_reason(missing: str) -> str:
+    """The Ready condition has fewer words than PrerequisitesReady (api.md, section 6)."""
+    return {
+        "FlavorObsolete": "FlavorNotFound",
+        "ImageNotFound": "ImageNotReady",
+        "ImageTooLarge": "ImageNotReady",
+        "AddressUnavailable": "NetworkNotReady",
+    }.get(missing, missing)
+
+
+def _unschedulable(vm: VirtualMachine, now: datetime, refused: Refused, kept: dict[str, Any]) -> Outcome:
+    decision = PlacementDecision(
+        decided_at=_decided_at(vm, dict(refused.rejections), now),
+        evaluated=refused.evaluated,
+        feasible=0,
+        rejections=dict(refused.rejections),
+    )
+    status = next_status(
+        vm,
+        now,
+        "Unschedulable",
+        false("Ready", "Unschedulable", refused.message),
+        prerequisites=true("PrerequisitesReady", "Ready"),
+        scheduled=false("Scheduled", refused.reason, refused.message),
+        placement=decision,
+        **kept,
+    )
+    known = decision == vm.status.placement
+    return Outcome(status=status, events=() if known else (warning("FailedScheduling", refused.message),))
+
+
+def _decided_at(vm: VirtualMachine, rejections: dict[str, int], now: datetime) -> datetime:
+    """The same refusal again is the same decision, and no write."""
+    before = vm.status.placement
+    same = before is not None and before.feasible == 0 and before.rejections == rejections
+    return before.decided_at if before is not None and same else now
+
+
+def _place(
+    vm: VirtualMachine, world: World, now: datetime, needs: Ready, placed: Placed, kept: dict[str, Any]
+) -> Outcome:
+    host = world.host(placed.host)
+    assert host is not None, "the ledger and the hosts are kept in step"
+    decision = PlacementDecision(
+        decided_at=now,
+        strategy=placed.strategy,
+        score=placed.score,
+        evaluated=placed.evaluated,
+        feasible=placed.feasible,
+        rejections={},
+        top_hosts=tuple(HostScore(host=name, score=score) for name, score in placed.top),
+    )
+    where = {
+        "host_name": placed.host,
+        "node_pool_name": host.spec.pool_ref.name,
+        "failure_domain": host.spec.failure_domain,
+        "flavor": needs.flavor,
+        "interfaces": needs.interfaces,
+        "primary_ip": needs.interfaces[0].ip_address if needs.interfaces else None,
+        "volumes": needs.volumes,
+        "placement": decision,
+        "usage": usage.running(kept["usage"], now, needs.flavor, host.spec.failure_domain),
+        "boot_attempt": vm.status.boot_attempt + 1,
+        "transition_started_at": now,
+    }
+    status = next_status(
+        vm,
+        now,
+        "Starting",
+        false("Ready", "Starting", f"guest is booting on {placed.host}"),
+        **(kept | where),
+    )
+    told = f"on {placed.host}, score {placed.score:.2f}, {placed.feasible} of {placed.evaluated} hosts feasible"
+    return Outcome(status=status, events=(Event("Scheduled", told),))
+
+
+def without_host(vm: VirtualMachine, at: datetime, phase: Any) -> dict[str, Any]:
+    return {
+        "host_name": None,
+        "node_pool_name": None,
+        "failure_domain": None,
+        "transition_started_at": None,
+        "last_start_time": None,
+        "usage": usage.storage_only(vm.status.usage, at, vm.status.flavor, phase),
+    }
+
+
+def stopped(vm: VirtualMachine, now: datetime, power: Power, at: datetime | None = None) -> Outcome:
+    """No guest and no host; addresses, volumes and the size are kept."""
+    status = next_status(
+        vm,
+        now,
+        "Stopped",
+        true("Ready", "Stopped", f"stopped, as {power.declared_by} asks"),
+        **without_host(vm, at or now, "Stopped"),
+        last_action=power.action,
+    )
+    events = (Event("Stopped", "guest is stopped"),) if vm.status.phase == "Stopping" else ()
+    return Outcome(status=status, events=events + power.objections(vm))

@@ -1,0 +1,1 @@
+"""VirtualMachineMigration: one VM, one live move."""

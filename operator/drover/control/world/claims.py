@@ -1,0 +1,148 @@
+"""What objects hold and refer to, read off their spec and status. A claim is a fact of one object's status."""
+
+from __future__ import annotations
+
+from drover.api.host import Host
+from drover.api.meta import Key
+from drover.api.nodepool import NodePool
+from drover.api.virtualmachine import ResolvedFlavor, VirtualMachine
+from drover.api.virtualmachinemigration import MigrationClaim, VirtualMachineMigration
+from drover.api.volume import Volume
+from drover.model.placement import HostRow, Ratios, Resources, Weights
+
+FINAL_MIGRATION_PHASES = frozenset({"Succeeded", "Failed", "Cancelled"})
+
+
+def vm_claims(vm: VirtualMachine | None) -> dict[tuple[str, str], Resources]:
+    """The host a VM's status says it holds."""
+    if vm is None or not vm.status.host_name or vm.status.flavor is None:
+        return {}
+    return {(vm.uid, vm.status.host_name): size_of(vm.status.flavor)}
+
+
+def migration_claims(migration: VirtualMachineMigration | None) -> dict[tuple[str, str], Resources]:
+    """The target a migration holds for its VM. It is charged once, with the VM, after the commit."""
+    if migration is None or is_final(migration):
+        return {}
+    status = migration.status
+    if not status.target_host or not status.vm_uid or status.resources is None:
+        return {}
+    return {(status.vm_uid, status.target_host): claim_size(status.resources)}
+
+
+def size_of(flavor: ResolvedFlavor) -> Resources:
+    return Resources(
+        flavor.vcpus * 1000, flavor.memory_bytes, flavor.root_disk_bytes, flavor.bandwidth_bytes_per_second
+    )
+
+
+def claim_size(claim: MigrationClaim) -> Resources:
+    return Resources(claim.vcpus * 1000, claim.memory_bytes, claim.disk_bytes, claim.bandwidth_bytes_per_second)
+
+
+def holds_target(migration: VirtualMachineMigration, vm: VirtualMachine) -> bool:
+    status = migration.status
+    return not is_final(migration) and status.target_host is not None and status.vm_uid == vm.uid
+
+
+def is_final(migration: VirtualMachineMigration) -> bool:
+    return migration.status.phase in FINAL_MIGRATION_PHASES
+
+
+def host_row(host: Host, pool: NodePool | None) -> HostRow:
+    """A host as placement sees it, with its pool's strategy."""
+    hardware = host.spec.hardware
+    cpu = hardware.cpu
+    overcommit = hardware.overcommit
+    placement = pool.spec.placement if pool else None
+    return HostRow(
+        name=host.name,
+        pool=host.spec.pool_ref.name,
+        total=Resources(
+            cpu.sockets * cpu.cores_per_socket * cpu.threads_per_core * 1000,
+            hardware.memory.bytes,
+            hardware.disk.bytes,
+            sum(nic.bandwidth.bytes for nic in hardware.nics if nic.role in ("Tenant", "Shared")),
+        ),
+        reserved=Resources(hardware.reserved.cpu.milli, hardware.reserved.memory.bytes, hardware.reserved.disk.bytes),
+        ratios=Ratios(overcommit.cpu.fraction, overcommit.memory.fraction, overcommit.disk.fraction),
+        labels=hardware.labels,
+        failure_domain=host.spec.failure_domain or "",
+        blocked=_blocked(host, pool),
+        strategy=placement.strategy if placement else "Balance",
+        weights=Weights(**dict(placement.weights)) if placement else Weights(),
+    )
+
+
+def _blocked(host: Host, pool: NodePool | None) -> str | None:
+    """Why nothing new may be placed on a host, in the words a refusal counts it under."""
+    if host.deleting or (pool is not None and pool.deleting):
+        return "being deleted"
+    if not is_up(host):
+        return "not ready"
+    if host.spec.maintenance.mode == "Drain":
+        return "in maintenance"
+    return "cordoned" if host.spec.unschedulable else None
+
+
+def is_up(host: Host | None) -> bool:
+    """Whether guests can run there: observed Ready, and no fault or power-off asked for since."""
+    return (
+        host is not None
+        and host.status.is_true("Ready")
+        and host.spec.fault.type == "None"
+        and host.spec.power_state == "On"
+    )
+
+
+def migration_bandwidth(host: Host) -> int:
+    """Bytes a second of the cards that carry live migrations."""
+    nics = host.spec.hardware.nics
+    dedicated = [nic.bandwidth.bytes for nic in nics if nic.role == "Migration"]
+    return sum(dedicated) or sum(nic.bandwidth.bytes for nic in nics if nic.role == "Shared")
+
+
+# What refers to what, for the indexes
+
+
+def images_of_vm(vm: VirtualMachine) -> list[Key]:
+    reference = vm.spec.image_ref
+    return [Key("Image", reference.namespace or vm.namespace, reference.name)] if reference else []
+
+
+def images_of_volume(volume: Volume) -> list[Key]:
+    reference = volume.spec.source.ref
+    return [Key("Image", reference.namespace or volume.namespace, reference.name)] if reference else []
+
+
+def networks_of_vm(vm: VirtualMachine) -> set[Key]:
+    """Networks a VM asks for, and those it still holds an address on."""
+    asked = {
+        Key("Network", nic.network_ref.namespace or vm.namespace, nic.network_ref.name) for nic in vm.spec.networks
+    }
+    return asked | {Key("Network", *nic.network.split("/", 1)) for nic in vm.status.interfaces}
+
+
+def volume_name(vm: VirtualMachine, disk: str) -> str:
+    """The name of the Volume made from a VM's template: the same after every crash."""
+    return f"{vm.name}-{disk}"
+
+
+def volumes_of_vm(vm: VirtualMachine) -> set[Key]:
+    """Volumes a VM asks for, and those it still holds."""
+    asked = {
+        Key("Volume", vm.namespace, disk.volume_ref.name if disk.volume_ref else volume_name(vm, disk.name))
+        for disk in vm.spec.volumes
+    }
+    return asked | volumes_held_by(vm)
+
+
+def volumes_held_by(vm: VirtualMachine) -> set[Key]:
+    return {Key("Volume", vm.namespace, disk.volume) for disk in vm.status.volumes}
+
+
+def plan_of_migration(migration: VirtualMachineMigration) -> list[Key]:
+    spec = migration.spec
+    if not spec.plan_name:
+        return []
+    return [Key("MigrationPlan", spec.plan_namespace or migration.namespace, spec.plan_name)]
