@@ -102,10 +102,10 @@ def test_a_vm_that_is_gone_holds_nothing() -> None:
     world = world_of(host("p1-0"), network(status=active()), a)
     world.gone(a.key, a.uid)
     assert world.ledger.allocated("p1-0") == NO_RESOURCES
-    book = world.addresses.book(NET, "a")
+    book = world.books.addresses.book(NET, "a")
     assert book is not None
     assert book.holders("10.0.0.5") == frozenset()
-    assert len(world.macs) == 0
+    assert len(world.books.macs) == 0
 
 
 def test_claims_seen_before_their_host_count_once_it_appears() -> None:
@@ -192,10 +192,10 @@ def test_migrations_use_their_own_cards_where_there_are_any_and_shared_ones_othe
 
 def test_addresses_and_macs_are_held_by_the_vm_whose_status_shows_them() -> None:
     world = world_of(network(status=active()), vm(status=placed(interfaces=[interface("10.0.0.5")])))
-    book = world.addresses.book(NET, "a")
+    book = world.books.addresses.book(NET, "a")
     assert book is not None
     assert book.holders("10.0.0.5") == {"default/a"}
-    assert world.macs.holders(interface("10.0.0.5")["mac"]) == {vm().uid}
+    assert world.books.macs.holders(interface("10.0.0.5")["mac"]) == {vm().uid}
 
 
 def test_addresses_seen_before_their_network_are_held_once_it_appears_and_kept_when_a_subnet_is_added() -> None:
@@ -205,30 +205,30 @@ def test_addresses_seen_before_their_network_are_held_once_it_appears_and_kept_w
     world.observe(
         edited(net, spec={"subnets": [{"name": "a", "cidr": "10.0.0.0/24"}, {"name": "b", "cidr": "10.1.0.0/24"}]})
     )
-    book = world.addresses.book(NET, "a")
+    book = world.books.addresses.book(NET, "a")
     assert book is not None
     assert book.holders("10.0.0.5") == {"default/a"}
-    assert world.addresses.book(NET, "b") is not None
+    assert world.books.addresses.book(NET, "b") is not None
 
 
 def test_a_network_that_is_gone_has_no_book() -> None:
     net = network(status=active())
     world = world_of(net)
     world.gone(net.key, net.uid)
-    assert world.addresses.book(NET, "a") is None
+    assert world.books.addresses.book(NET, "a") is None
 
 
 def test_a_volume_is_held_by_every_vm_that_has_it_attached() -> None:
     disk = [{"name": "data", "volume": "data"}]
     world = world_of(volume(), vm("a", status=placed(volumes=disk)), vm("b", status=placed(volumes=disk)))
-    assert world.attachments.holders(volume().key) == {vm("a").uid, vm("b").uid}
+    assert world.books.attachments.holders(volume().key) == {vm("a").uid, vm("b").uid}
 
 
 def test_two_sides_of_one_write_are_one_holder_of_a_segment() -> None:
     net = network(status=active(7))
     world = world_of(net)
     world.assume(net)
-    assert world.segments.holders(7) == {net.uid}
+    assert world.books.segments.holders(7) == {net.uid}
 
 
 def test_holdings_forget_what_a_contributor_no_longer_states() -> None:
@@ -248,8 +248,8 @@ def test_contradicting_claims_are_named() -> None:
     big = placed("p1-0", memory="60Gi")
     first, second = network("one", status=active(7)), network("two", status=active(7))
     world = world_of(host("p1-0"), vm("a", status=big), vm("b", status=big), first, second)
-    assert world.violations() == ["host p1-0 is claimed above its memory", "segment 7 has 2 holders"]
-    assert world_of(host("p1-0"), vm("a", status=big), first).violations() == []
+    assert world.books.violations() == ["host p1-0 is claimed above its memory", "segment 7 has 2 holders"]
+    assert world_of(host("p1-0"), vm("a", status=big), first).books.violations() == []
 
 
 def test_a_status_without_a_size_or_a_host_claims_nothing() -> None:

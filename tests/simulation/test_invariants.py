@@ -41,7 +41,7 @@ class Forgetful(Ledger):
 def world_forgetting(forgets: Callable[[Hashable], bool]) -> Callable[[], World]:
     def make() -> World:
         world = World()
-        world.ledger = Forgetful(forgets)
+        world.books.ledger = Forgetful(forgets)
         return world
 
     return make

@@ -47,7 +47,7 @@ def reconcile(network: Network, world: World, now: datetime) -> Outcome:
         events=(*_segment_events(network, segment), *_exhaustion_events(network, available)),
         requeue_at=now + TRY_SEGMENT_AGAIN if isinstance(segment, addresses.SegmentsExhausted) else None,
     )
-    return conclude(network, stage, now, _hold(holders, ports), released=not world.addresses.held(network.key))
+    return conclude(network, stage, now, _hold(holders, ports), released=not world.books.addresses.held(network.key))
 
 
 class SegmentConflict:
@@ -64,12 +64,12 @@ def _segment(network: Network, world: World, ports: int) -> Segment:
         return current
     if current is not None and ports:
         return SegmentConflict()
-    return addresses.segment_id(network.uid, cast("Collection[int]", world.segments))
+    return addresses.segment_id(network.uid, cast("Collection[int]", world.books.segments))
 
 
 def _must_give_way(network: Network, segment: int, world: World) -> bool:
     """Of several networks on one segment the one with the lowest uid stays."""
-    return min(world.segments.holders(segment), default=network.uid) < network.uid
+    return min(world.books.segments.holders(segment), default=network.uid) < network.uid
 
 
 def _readiness(network: Network, segment: Segment) -> tuple[str, tuple[Verdict, ...]]:
@@ -95,7 +95,7 @@ def _segment_events(network: Network, segment: Segment) -> tuple[Event, ...]:
 
 def _addresses(network: Network, world: World) -> tuple[int, int]:
     """(addresses that VMs may get, those that are held), over all subnets."""
-    books = [world.addresses.book(network.key, subnet.name) for subnet in network.spec.subnets]
+    books = [world.books.addresses.book(network.key, subnet.name) for subnet in network.spec.subnets]
     known = [book for book in books if book is not None]
     return sum(book.space.total for book in known), sum(book.used for book in known)
 

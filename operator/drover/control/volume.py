@@ -50,7 +50,9 @@ def reconcile(volume: Volume, world: World, now: datetime) -> Outcome:
         fields={**stage.fields, "attachments": attachments},
         events=(*stage.events, *_attachment_events(volume, attachments)),
     )
-    return conclude(volume, stage, now, _hold(volume, attachments), released=not world.attachments.holders(volume.key))
+    return conclude(
+        volume, stage, now, _hold(volume, attachments), released=not world.books.attachments.holders(volume.key)
+    )
 
 
 def _stage(volume: Volume, attachments: tuple[VolumeAttachment, ...], world: World, now: datetime) -> Stage:

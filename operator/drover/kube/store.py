@@ -138,6 +138,7 @@ class Store:
         while True:
             query = [("limit", self._page_size)] + ([("continue", token)] if token else [])
             page = await self._page(kind, query, accept)
+            page["items"] = page["items"] or []  # an empty list of metadata alone comes as null
             yield page
             token = page["metadata"].get("continue", "")
             if not token:

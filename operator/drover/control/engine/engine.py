@@ -202,7 +202,7 @@ class Engine:
 
     def _lead(self, out: Outputs) -> None:
         self.state = "leading"
-        out.failures += [Failure(None, violation) for violation in self.world.violations()]
+        out.failures += [Failure(None, violation) for violation in self.world.books.violations()]
         for kind in self._controllers:
             for key in self.world.keys(kind):
                 self._queue.add(key)

@@ -62,7 +62,7 @@ def _new(vm: VirtualMachine, nic: VirtualMachineNetwork, world: World, given: li
     subnets = [s.name for s in network.spec.subnets if nic.subnet in (None, s.name)] if network else []
     refusals = []
     for subnet in subnets:
-        book = world.addresses.book(key, subnet)
+        book = world.books.addresses.book(key, subnet)
         if book is None:
             continue
         mine = {i.ip_address for i in given if (i.network, i.subnet) == (f"{key.namespace}/{key.name}", subnet)}
@@ -89,7 +89,7 @@ def _mac(vm: VirtualMachine, nic: VirtualMachineNetwork, world: World, given: li
         # A VM's own MACs are free for it to keep, those of its other interfaces are not.
         taken = mine | {i.mac for i in vm.status.interfaces if i.name != nic.name}
         return mac_address(vm.uid, nic.name, _Taken(world, vm.uid, taken))
-    if nic.mac_address in mine or world.macs.holders(nic.mac_address) - {vm.uid}:
+    if nic.mac_address in mine or world.books.macs.holders(nic.mac_address) - {vm.uid}:
         return NoAddress(f"MAC {nic.mac_address} is taken: ask for another or leave macAddress out", stalled=True)
     return nic.mac_address
 
@@ -101,4 +101,4 @@ class _Taken:
         self._world, self._uid, self._taken = world, uid, taken
 
     def __contains__(self, mac: object) -> bool:
-        return mac in self._taken or bool(self._world.macs.holders(mac) - {self._uid})
+        return mac in self._taken or bool(self._world.books.macs.holders(mac) - {self._uid})

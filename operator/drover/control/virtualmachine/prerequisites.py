@@ -166,7 +166,7 @@ def _objection(vm: VirtualMachine, volume: Volume, world: World) -> Missing | No
         return Missing("VolumeNotReady", f"volume {volume.name} is being deleted: create another", stalled=True)
     if volume.status.phase not in ("Available", "InUse", "Resizing"):
         return Missing("VolumeNotReady", f"volume {volume.name} is {volume.status.phase or 'Pending'}")
-    others = world.attachments.holders(volume.key) - {vm.uid}
+    others = world.books.attachments.holders(volume.key) - {vm.uid}
     if volume.spec.access_mode == "ReadWriteOnce" and others:
         message = (
             f"volume {volume.name} is ReadWriteOnce and attached to {_names(world, volume.key, vm)}: delete that "

@@ -31,6 +31,7 @@ from drover.control.driver import Command, Completion, Pace
 from drover.control.world import claims
 from drover.control.world.books import Books
 from drover.control.world.index import Index
+from drover.model.placement import Ledger
 
 ResourceT = TypeVar("ResourceT", bound=AnyResource)
 Listener = Callable[[AnyResource | None, AnyResource | None], None]
@@ -50,12 +51,7 @@ class World:
         self._completions: dict[Command, Completion] = {}
         self._tombstones: dict[str, None] = {}
         self._listeners: list[Listener] = []
-        self._books = books = Books()
-        self.ledger = books.ledger
-        self.addresses = books.addresses
-        self.macs = books.macs
-        self.segments = books.segments
-        self.attachments = books.attachments
+        self.books = Books()
         self.vms_on = Index(_host_of_vm)
         self.vms_in_pool = Index(lambda vm: [vm.status.node_pool_name] if vm.status.host_name else [])
         self.vms_of_flavor = Index(lambda vm: [vm.spec.flavor_ref.name])
@@ -90,6 +86,11 @@ class World:
             ),
             "MigrationPlan": (self.plans_of_host,),
         }
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the hosts have, and what is claimed on them."""
+        return self.books.ledger
 
     # Reading
 
@@ -169,10 +170,6 @@ class World:
     def completion(self, command: Command) -> Completion | None:
         return self._completions.get(command)
 
-    def violations(self) -> list[str]:
-        """Claims that contradict one another, in words."""
-        return self._books.violations()
-
     # Changing
 
     def subscribe(self, listener: Listener) -> None:
@@ -242,7 +239,7 @@ class World:
         after = self.find(key)
         for index in self._indexes.get(key.kind, ()):
             index.replace(before, after)
-        self._books.count(key, before, self._observed[key.kind].get(key), self._assumed.get(key))
+        self.books.count(key, before, self._observed[key.kind].get(key), self._assumed.get(key))
         self._tell(before, after)
 
     def _tell(self, before: AnyResource | None, after: AnyResource | None) -> None:
