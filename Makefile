@@ -72,7 +72,7 @@ test: unit simulation integration ## all tests but the soak
 
 .PHONY: soak
 soak: $(STAMP) ## the long tests
-	$(BIN)/pytest -m soak tests
+	$(BIN)/pytest -m soak -n 2 tests
 
 .PHONY: demo
 demo: $(STAMP) ## a data centre on a real API server, one host drained live (KEEP=1 leaves it up)
@@ -80,7 +80,7 @@ demo: $(STAMP) ## a data centre on a real API server, one host drained live (KEE
 
 .PHONY: bench
 bench: $(STAMP) ## benchmarks
-	$(BIN)/pytest benchmarks
+	for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 
 .PHONY: clean
 clean: ## stop the cluster, remove .venv and everything generated

@@ -29,7 +29,7 @@ from worlds import (
 from drover.api.host import Host
 from drover.api.migrationplan import MigrationPlan
 from drover.control.host import CONTROLLER, reconcile
-from drover.control.outcome import Create, Outcome, PatchSpec
+from drover.control.outcome import Create, Delete, Outcome, PatchSpec
 from drover.control.world import DEFAULT_NAMESPACE, World
 
 DRAIN = {"mode": "Drain"}
@@ -262,6 +262,17 @@ def test_a_blocked_drain_is_tried_again_a_minute_later_under_the_next_number() -
     both = draining(machine, stuck, ended_plan(at=0), ended_plan("drain-p1-0-1-2", at=70))
     assert created(reconcile(machine, both, later(100))) == []
     assert created(reconcile(machine, both, later(130))) == ["drain-p1-0-1-3"]
+
+
+def test_a_drain_that_never_ends_keeps_the_newest_three_of_its_plans() -> None:
+    machine, stuck = host(maintenance=DRAIN), vm(status=placed("p1-0"))
+    plans = [
+        ended_plan(f"drain-p1-0-1-{number}" if number > 1 else "drain-p1-0-1", at=number) for number in range(1, 6)
+    ]
+    outcome = reconcile(machine, draining(machine, stuck, *plans), later(600))
+    assert created(outcome) == ["drain-p1-0-1-6"]
+    removed = [child.resource.name for child in outcome.children if isinstance(child, Delete)]
+    assert removed == ["drain-p1-0-1", "drain-p1-0-1-2"]
 
 
 def test_a_drain_that_is_called_off_cancels_its_plan() -> None:

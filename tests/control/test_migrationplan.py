@@ -25,7 +25,7 @@ from worlds import (
 )
 
 from drover.api.meta import AnyResource
-from drover.api.migrationplan import MigrationPlan, MigrationPlanStatus
+from drover.api.migrationplan import MigrationPlan, MigrationPlanStatus, PlanMigration
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.migrationplan.controller import CONTROLLER, reconcile
 from drover.control.migrationplan.working import PLAN_UID_LABEL, child_name
@@ -86,6 +86,11 @@ def child(seen: World, name: str, phase: str, **status: Any) -> VirtualMachineMi
     moved = before.model_copy(update={"metadata": metadata, "status": after})
     seen.observe(moved)
     return moved
+
+
+def move_of(vm: str, attempt: int = 1) -> str:
+    """The name of the plan's migration of a VM."""
+    return child_name(plan(), PlanMigration(virtual_machine=vm, namespace="default"), attempt)
 
 
 def running(seen: World) -> list[str]:
@@ -191,7 +196,7 @@ def test_migrations_are_named_after_plan_vm_and_attempt_and_labelled_with_the_pl
     assert isinstance(create, Create)
     made = create.resource
     assert isinstance(made, VirtualMachineMigration)
-    assert (made.name, made.namespace, made.metadata.labels[PLAN_UID_LABEL]) == ("plan-a-1", "default", subject.uid)
+    assert (made.name, made.namespace, made.metadata.labels[PLAN_UID_LABEL]) == (move_of("a"), "default", subject.uid)
     assert (made.spec.virtual_machine_name, made.spec.plan_name, made.spec.priority) == ("a", "plan", "SystemCritical")
     assert made.spec.target_host_name is None, "the planned target is advice"
     status = status_of(outcome)
@@ -231,17 +236,17 @@ def test_no_more_than_max_concurrent_run_at_a_time() -> None:
     seen = world(*MOVERS)
     queued(seen, virtual_machines=THREE, limits={"maxConcurrent": 2})
     step(seen)
-    assert running(seen) == ["plan-m1-1", "plan-m2-1"]
-    child(seen, "plan-m1-1", "Succeeded")
+    assert running(seen) == [move_of("m1"), move_of("m2")]
+    child(seen, move_of("m1"), "Succeeded")
     step(seen)
-    assert running(seen) == ["plan-m2-1", "plan-m3-1"]
+    assert running(seen) == [move_of("m2"), move_of("m3")]
 
 
 def test_a_paused_plan_starts_nothing_new_and_lets_what_runs_end() -> None:
     seen = world(*MOVERS)
     queued(seen, virtual_machines=THREE, limits={"maxConcurrent": 1})
     step(seen)
-    child(seen, "plan-m1-1", "Succeeded")
+    child(seen, move_of("m1"), "Succeeded")
     subject = current(seen)
     paused = subject.spec.model_copy(update={"paused": True})
     outcome = reconcile(subject.model_copy(update={"spec": paused}), seen, NOW)
@@ -254,12 +259,12 @@ def test_a_plan_of_one_shows_its_migrations_phase_and_a_plan_of_many_that_it_mig
     seen = world(*MOVERS)
     queued(seen)
     step(seen)
-    child(seen, "plan-a-1", phase)
+    child(seen, move_of("a"), phase)
     assert status_of(reconciled(reconcile, current(seen), seen)).phase == phase
     many = world(*MOVERS)
     queued(many, virtual_machines=THREE)
     step(many)
-    child(many, "plan-m1-1", phase)
+    child(many, move_of("m1"), phase)
     assert status_of(reconciled(reconcile, current(many), many)).phase == "Migrating"
 
 
@@ -268,10 +273,10 @@ def test_a_plan_ends_with_what_was_played_beside_what_was_predicted() -> None:
     queued(seen)
     step(seen)
     result = {"downtime_milliseconds": 80.0, "transferred_bytes": 5_000_000}
-    move = seen.get(VirtualMachineMigration, "default", "plan-a-1")
+    move = seen.get(VirtualMachineMigration, "default", move_of("a"))
     assert move is not None
     played = type(move.status).model_validate({"result": result}).result
-    child(seen, "plan-a-1", "Succeeded", result=played, target_host="p1-1")
+    child(seen, move_of("a"), "Succeeded", result=played, target_host="p1-1")
     outcome = reconciled(reconcile, current(seen), seen, later(12))
     status = status_of(outcome)
     assert (status.phase, status.succeeded, status.percent, status.end_timestamp) == ("Succeeded", 1, 100, later(12))
@@ -300,13 +305,13 @@ def test_a_failed_migration_is_tried_again_after_a_back_off_that_doubles_until_t
     queued(seen, retry={"limit": 2, "backoff": "20s"})
     step(seen)
     for attempt, (ended, backoff) in enumerate([(10, 20), (40, 40)], start=1):
-        child(seen, f"plan-a-{attempt}", "Failed", failure_reason="NotConverging", end_timestamp=later(ended))
+        child(seen, move_of("a", attempt), "Failed", failure_reason="NotConverging", end_timestamp=later(ended))
         waiting = step(seen, ended)
         assert waiting.requeue_at == later(ended + backoff)
         assert running(seen) == []
         step(seen, ended + backoff)
-        assert running(seen) == [f"plan-a-{attempt + 1}"]
-    child(seen, "plan-a-3", "Failed", failure_reason="NotConverging", end_timestamp=later(100))
+        assert running(seen) == [move_of("a", attempt + 1)]
+    child(seen, move_of("a", 3), "Failed", failure_reason="NotConverging", end_timestamp=later(100))
     outcome = step(seen, 100)
     assert (status_of(outcome).phase, status_of(outcome).failed) == ("Failed", 1)
     assert "default/a: NotConverging); mend the cause and create a new plan" in message(outcome, "Ready")
@@ -317,7 +322,7 @@ def test_what_trying_again_does_not_mend_is_not_tried_again(reason: str) -> None
     seen = world()
     queued(seen)
     step(seen)
-    child(seen, "plan-a-1", "Failed", failure_reason=reason, end_timestamp=NOW)
+    child(seen, move_of("a"), "Failed", failure_reason=reason, end_timestamp=NOW)
     assert status_of(step(seen)).phase == "Failed"
 
 
@@ -325,7 +330,7 @@ def test_a_paused_plan_whose_retry_is_due_waits_without_a_timer() -> None:
     seen = world()
     queued(seen)
     step(seen)
-    child(seen, "plan-a-1", "Failed", failure_reason="NotConverging", end_timestamp=NOW)
+    child(seen, move_of("a"), "Failed", failure_reason="NotConverging", end_timestamp=NOW)
     step(seen)
     subject = current(seen)
     paused = subject.model_copy(update={"spec": subject.spec.model_copy(update={"paused": True})})
@@ -337,9 +342,9 @@ def test_some_moved_and_some_failed_is_a_partial_success() -> None:
     seen = world(*MOVERS)
     queued(seen, virtual_machines=THREE, retry={"limit": 0})
     step(seen)
-    child(seen, "plan-m1-1", "Succeeded")
-    child(seen, "plan-m2-1", "Failed", failure_reason="NotConverging")
-    child(seen, "plan-m3-1", "Succeeded")
+    child(seen, move_of("m1"), "Succeeded")
+    child(seen, move_of("m2"), "Failed", failure_reason="NotConverging")
+    child(seen, move_of("m3"), "Succeeded")
     outcome = step(seen)
     assert (status_of(outcome).phase, status_of(outcome).succeeded) == ("PartiallySucceeded", 2)
     assert reasons(outcome)["Ready"] == ("False", "Failed")
@@ -350,7 +355,7 @@ def test_a_migration_somebody_deleted_counts_as_cancelled() -> None:
     seen = world(*MOVERS)
     queued(seen, virtual_machines=THREE)
     step(seen)
-    move = child(seen, "plan-m1-1", "PreCopy")
+    move = child(seen, move_of("m1"), "PreCopy")
     step(seen)
     seen.gone(move.key, move.uid)
     status = status_of(step(seen))
@@ -364,7 +369,7 @@ def test_a_cancel_stops_what_runs_starts_nothing_and_waits_for_the_end() -> None
     seen = world(*MOVERS)
     queued(seen, virtual_machines=THREE, limits={"maxConcurrent": 1})
     step(seen)
-    child(seen, "plan-m1-1", "PreCopy")
+    child(seen, move_of("m1"), "PreCopy")
     subject = current(seen)
     seen.observe(
         subject.model_copy(
@@ -378,9 +383,9 @@ def test_a_cancel_stops_what_runs_starts_nothing_and_waits_for_the_end() -> None
     assert status_of(outcome).phase == "Cancelling"
     (patch,) = outcome.children
     assert isinstance(patch, PatchSpec)
-    assert (patch.resource.name, patch.spec) == ("plan-m1-1", {"cancel": True})
+    assert (patch.resource.name, patch.spec) == (move_of("m1"), {"cancel": True})
     assert [entry.phase for entry in status_of(outcome).migrations] == ["PreCopy", "Cancelled", "Cancelled"]
-    child(seen, "plan-m1-1", "Cancelled", failure_reason="Cancelled")
+    child(seen, move_of("m1"), "Cancelled", failure_reason="Cancelled")
     end = reconciled(reconcile, current(seen), seen)
     assert (status_of(end).phase, status_of(end).skipped) == ("Cancelled", 3)
     assert told(end) == ["PlanCancelled"]
@@ -392,7 +397,7 @@ def test_a_cancel_that_came_too_late_for_a_migration_lets_it_end_as_it_can() -> 
     step(seen)
     subject = current(seen)
     cancelled = subject.model_copy(update={"spec": subject.spec.model_copy(update={"cancel": True})})
-    child(seen, "plan-a-1", "Succeeded")
+    child(seen, move_of("a"), "Succeeded")
     status = status_of(reconcile(cancelled, seen, NOW))
     assert (status.phase, status.succeeded) == ("Cancelled", 1)
 
@@ -403,7 +408,7 @@ def test_a_cancel_that_came_too_late_for_a_migration_lets_it_end_as_it_can() -> 
 def test_a_deleted_plan_cancels_what_runs_removes_what_has_ended_and_then_goes() -> None:
     subject = plan(deleting=True)
     mine = {"labels": {PLAN_UID_LABEL: subject.uid}, "plan_name": "plan"}
-    copying = migration("plan-a-1", status={"phase": "PreCopy"}, **mine)
+    copying = migration(move_of("a"), status={"phase": "PreCopy"}, **mine)
     over = migration("plan-b-1", status={"phase": "Succeeded"}, **mine)
     foreign = migration("plan-c-1", status={"phase": "PreCopy"}, labels={PLAN_UID_LABEL: "another"}, plan_name="plan")
     outcome = reconcile(subject, world(subject, copying, over, foreign), NOW)
@@ -425,6 +430,12 @@ def test_children_of_other_namespaces_do_not_meet_those_of_a_namesake_and_long_n
     long = child_name(plan("p" * 250), entry, 1)
     assert len(long) <= 253
     assert long != child_name(plan("p" * 250), entry, 2)
+
+
+def test_no_two_plans_make_migrations_of_the_same_name() -> None:
+    hyphened = PlanMigration(virtual_machine="b-c", namespace="default")
+    other = PlanMigration(virtual_machine="c", namespace="default")
+    assert child_name(plan("a"), hyphened, 1) != child_name(plan("a-b"), other, 1)
 
 
 # What wakes a plan

@@ -548,3 +548,22 @@ def test_migrations_under_way_look_again_when_a_host_goes_down_but_not_for_its_c
     assert woken(host("p1-1"), host("p1-1", status=DOWN), move) == {"a-1"}
     counted = {"virtualMachines": 3, "conditions": [condition("Ready", "True", "HostReady")]}
     assert woken(host("p1-1"), host("p1-1", status=counted), move) == set()
+
+
+# History
+
+
+def ended(number: int, **fields: Any) -> VirtualMachineMigration:
+    status = {"phase": "Succeeded", "observedGeneration": 1, "endTimestamp": later(number).isoformat()}
+    return migration(f"m-{number}", status=status, **fields)
+
+
+def test_the_newest_five_finished_migrations_of_a_vm_that_plans_made_are_kept() -> None:
+    planned = [ended(number, plan_name="plan") for number in range(7)]
+    outcome = reconcile(planned[6], world(*planned), NOW)
+    assert [child.resource.name for child in outcome.children] == ["m-0", "m-1"]
+
+
+def test_finished_migrations_that_users_made_are_theirs_to_delete() -> None:
+    own = [ended(number) for number in range(7)]
+    assert reconcile(own[6], world(*own), NOW).children == ()

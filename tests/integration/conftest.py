@@ -108,8 +108,8 @@ def operator(cluster: ControlPlane, kubectl: Kubectl, tmp_path_factory: pytest.T
     try:
         yield operator
         eventually(lambda: not _clouds(kubectl), 30, lambda: f"deleted, but still there: {_clouds(kubectl)}")
-        assert operator.stop() == 0
         assert operator.complaints() == []
+        assert operator.stop() == 0
     finally:
         operator.crash()
 

@@ -26,7 +26,7 @@ from drover.api.migrationplan import MigrationPlan, MigrationPlanSpec
 from drover.api.quantity import human
 from drover.api.virtualmachine import VirtualMachine
 from drover.control.conditions import Verdict, false, true
-from drover.control.outcome import Child, Create, Event, PatchSpec, warning
+from drover.control.outcome import Child, Create, Delete, Event, PatchSpec, warning
 from drover.control.stage import counted
 from drover.control.world import World
 
@@ -34,6 +34,8 @@ TRIGGER_LABEL = f"{GROUP}/trigger"
 TRIGGER = "drain"
 RETRY_AFTER = timedelta(seconds=60)
 """Wall time from a plan that ended with VMs left over to the next one."""
+KEPT_PLANS = 3
+"""Ended plans of a host that are kept to be read; a drain without room makes one a minute."""
 FINAL_PLAN_PHASES = frozenset({"Succeeded", "PartiallySucceeded", "Failed", "Cancelled"})
 MAX_NAME = 63
 MAX_SUFFIX = 16
@@ -85,7 +87,7 @@ def _under_way(host: Host, vms: list[VirtualMachine], world: World, now: datetim
     ref = NamespacedRef(name=name, namespace=world.operator_namespace)
     if plan is None:
         verdict = false("Drained", "InProgress", f"{_left(vms)}; plan {ref.namespace}/{name} is being made")
-        return _stage(host, vms, verdict, ref, children=(Create(_plan(host, ref)),))
+        return _stage(host, vms, verdict, ref, children=(Create(_plan(host, ref)), *_outdated(host, world)))
     blocked_by = _blocked_by(plan, vms)
     if not is_ended(plan):
         status = plan.status
@@ -169,6 +171,12 @@ def _remembered(host: Host, world: World) -> str:
         return host.status.drain.plan_ref.name
     unfinished = [plan.name for plan in _plans(host, world) if not is_ended(plan) and not plan.spec.cancel]
     return unfinished[0] if unfinished else f"{_stem(host)}-{host.metadata.generation}"
+
+
+def _outdated(host: Host, world: World) -> tuple[Child, ...]:
+    ended = [plan for plan in _plans(host, world) if is_ended(plan)]
+    ended.sort(key=retry_at)
+    return tuple(Delete(plan) for plan in ended[:-KEPT_PLANS])
 
 
 def _plans(host: Host, world: World) -> list[MigrationPlan]:

@@ -258,6 +258,7 @@ class Engine:
         self._take(resource, outcome, out)
 
     def _take(self, resource: AnyResource, outcome: Outcome, out: Outputs) -> None:
+        sent = self._last_id
         self._want(resource.key, outcome.work, out)
         if outcome.requeue_at is not None:
             self._queue.add_at(resource.key, outcome.requeue_at)
@@ -266,6 +267,8 @@ class Engine:
             self._write_child(resource, child, out)
         if not wrote:
             self._tell(outcome.events, resource, out)
+        if self._last_id == sent:
+            self._queue.succeeded(resource.key)
 
     def _write_own(self, resource: AnyResource, outcome: Outcome, out: Outputs) -> bool:
         """At most one PATCH of the object itself: the finalizer before a claim, the status before its removal."""

@@ -99,15 +99,10 @@ def _start(
 
 
 def child_name(plan: MigrationPlan, entry: PlanMigration, attempt: int) -> str:
-    """The same for the same plan, VM and attempt; shortened by a hash where it would be too long."""
-    name = f"{plan.name}-{entry.virtual_machine}-{attempt}"
-    digest = hashlib.sha256(f"{plan.uid}/{entry.namespace}/{name}".encode()).hexdigest()[:10]
-    return f"{name[: MAX_NAME - 11]}-{digest}" if len(name) > MAX_NAME or _foreign(plan, entry) else name
-
-
-def _foreign(plan: MigrationPlan, entry: PlanMigration) -> bool:
-    """A plan of another namespace must not meet a namesake's migrations."""
-    return plan.namespace != entry.namespace
+    """The same for the same plan, VM and attempt, and no other: plan a of VM b-c is not plan a-b of VM c."""
+    digest = hashlib.sha256(f"{plan.uid}/{entry.namespace}/{entry.virtual_machine}".encode()).hexdigest()[:6]
+    end = f"-{attempt}-{digest}"
+    return f"{plan.name}-{entry.virtual_machine}"[: MAX_NAME - len(end)] + end
 
 
 def _needs_creation(entry: PlanMigration, world: World) -> bool:

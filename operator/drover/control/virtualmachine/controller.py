@@ -32,7 +32,7 @@ from drover.control.driver import Boot
 from drover.control.outcome import Controller, Event, Outcome
 from drover.control.virtualmachine import usage
 from drover.control.virtualmachine.ending import shutdown_of, terminate
-from drover.control.virtualmachine.losing import confirmed_host, host_lost
+from drover.control.virtualmachine.losing import confirmed_host, host_lost, is_lost
 from drover.control.virtualmachine.migrating import commit_ready, follow_migration, last_migration
 from drover.control.virtualmachine.placing import start, stopped
 from drover.control.virtualmachine.power import Power, power_of
@@ -50,7 +50,7 @@ def reconcile(vm: VirtualMachine, world: World, now: datetime) -> Outcome:
     if not vm.status.host_name:
         return _waiting(vm, world, now, power)
     host = confirmed_host(vm, world)
-    if host is None or not host.status.is_true("Ready"):
+    if is_lost(host, world):
         return host_lost(vm, host, world, now, power)
     match vm.status.phase:
         case "Starting":

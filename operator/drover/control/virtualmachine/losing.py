@@ -58,6 +58,17 @@ def _failed(vm: VirtualMachine, now: datetime, at: datetime) -> Outcome:
     return Outcome(status=status, events=(warning("HostLost", message),))
 
 
+def is_lost(host: Host | None, world: World) -> bool:
+    """Whether a confirmed host has been found not to be ready. One that nobody has judged yet, or that a write in
+    flight makes ready, is not lost: VMs are placed on it already.
+    """
+    if host is None:
+        return True
+    ready, visible = host.status.condition("Ready"), world.host(host.name)
+    coming = visible is not None and visible.status.is_true("Ready")
+    return ready is not None and ready.status != "True" and not coming
+
+
 def confirmed_host(vm: VirtualMachine, world: World) -> Host | None:
     """The host as the API server has it. A loss that is only assumed moves nobody: a new leader that cannot see the
     loss would not know which VMs the old one may still be moving (`drover.control.engine.fencing`).

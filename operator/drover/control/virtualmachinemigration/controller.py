@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from drover.api.meta import FINALIZER
+from drover.api.meta import FINALIZER, Key
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control import conditions
-from drover.control.outcome import Controller, Outcome
+from drover.control.outcome import Controller, Delete, Outcome
 from drover.control.virtualmachinemigration.copying import (
     activation,
     commitment,
@@ -37,11 +37,15 @@ from drover.control.virtualmachinemigration.watches import WATCHES
 from drover.control.world import World
 from drover.control.world.claims import is_final, is_up, migration_bandwidth
 
+KEPT_FINISHED = 5
+"""Finished migrations of a VM that are kept to be read (as KubeVirt does); the plan keeps the summary of all."""
+
 
 def reconcile(migration: VirtualMachineMigration, world: World, now: datetime) -> Outcome:
     if is_final(migration):
-        late = Outcome(status=conditions.acknowledged(migration, now))
-        return Outcome(protect=False) if migration.deleting else late
+        if migration.deleting:
+            return Outcome(protect=False)
+        return Outcome(status=conditions.acknowledged(migration, now), children=_outdated(migration, world))
     if FINALIZER not in migration.metadata.finalizers:
         return Outcome() if migration.deleting else Outcome(protect=True)
     vm = world.get(VirtualMachine, migration.namespace, migration.spec.virtual_machine_name)
@@ -61,6 +65,15 @@ def reconcile(migration: VirtualMachineMigration, world: World, now: datetime) -
             return activation(migration, world, now)
         case _:
             return pending(migration, _present(vm), world, now)
+
+
+def _outdated(migration: VirtualMachineMigration, world: World) -> tuple[Delete, ...]:
+    """The VM's finished migrations beyond the newest few. What a user created is the user's to delete."""
+    vm = Key(VirtualMachine.KIND, migration.namespace, migration.spec.virtual_machine_name)
+    siblings = world.migrations(world.migrations_of_vm[vm])
+    ended = [(m.status.end_timestamp, m.name, m) for m in siblings if is_final(m) and m.spec.plan_name]
+    dated = sorted((at, name, m) for at, name, m in ended if at is not None)
+    return tuple(Delete(m) for _, _, m in dated[:-KEPT_FINISHED])
 
 
 def _present(vm: VirtualMachine | None) -> VirtualMachine:
