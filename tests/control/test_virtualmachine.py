@@ -501,6 +501,14 @@ def test_a_vm_whose_host_object_is_gone_starts_elsewhere() -> None:
     assert (status_of(outcome).phase, status_of(outcome).host_name) == ("Starting", "p1-0")
 
 
+@pytest.mark.parametrize("confirmed", [{}, DOWN], ids=["never judged", "being repaired"])
+def test_a_vm_is_not_lost_on_a_host_that_is_only_assumed_to_be_ready_yet(confirmed: dict[str, Any]) -> None:
+    subject, becoming = vm(status=on_host()), host("p1-0", status=confirmed)
+    seen = world(subject, becoming)
+    seen.assume(becoming.model_copy(update={"status": host("p1-0").status}))
+    assert status_of(reconciled(reconcile, subject, seen)).phase == "Running"
+
+
 def test_a_vm_of_a_lost_host_with_no_room_elsewhere_is_unschedulable_and_holds_no_host() -> None:
     outcome = outcome_of(vm(status=on_host()), host("p1-0", status=DOWN))
     assert (status_of(outcome).phase, status_of(outcome).host_name, status_of(outcome).restarts) == (

@@ -120,8 +120,10 @@ def _clouds(kubectl: Kubectl) -> list[str]:
 
 
 @pytest.fixture
-def cloud(operator: Operator, kubectl: Kubectl, namespace: str) -> Iterator[Cloud]:  # noqa: ARG001  # it runs the cloud
+def cloud(operator: Operator, kubectl: Kubectl, namespace: str) -> Iterator[Cloud]:
     """A cloud of the test's own, run by ``operator``; nothing is in it yet."""
+    if operator.process.process.poll() is not None:  # a test failed while it was down
+        operator.start()
     with cloud_in(kubectl, namespace) as made:
         yield made
 
