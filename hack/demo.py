@@ -2,7 +2,7 @@
 
 Starts a control plane of its own (or uses the cluster that CONTEXT= names), installs the CRDs, runs the operator,
 applies ``examples/``, watches 39 of 40 VMs come up and one say why it cannot, rehearses a drain, drains, and sums up.
-Exits with 0 only if all went as promised. KEEP=1 leaves everything up.
+Exits with 0 only if all went as promised. KEEP=1 leaves everything up; PICTURE=file.svg saves the screen in mid-drain.
 """
 
 import os
@@ -103,9 +103,16 @@ class Demo:
         while True:
             now = Snapshot.read(self._kubectl, NAMESPACES)
             screen.show(now)
+            self._take_picture(now)
             if until(now) or time.monotonic() > deadline:
                 return now
             time.sleep(POLL_SECONDS)
+
+    def _take_picture(self, now: Snapshot) -> None:
+        """With PICTURE=file.svg, the last moment at which most of the drain is under way."""
+        path = os.environ.get("PICTURE")
+        if path and sum(phase(migration) == "PreCopy" for migration in now.migrations) > 1:
+            Path(path).write_text(view.picture(now), encoding="utf-8")
 
     def _patches(self) -> dict[str, int]:
         """PATCHes so far, by kind."""

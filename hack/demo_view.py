@@ -1,7 +1,9 @@
 """What the demo shows: a live screen on a terminal, plain lines elsewhere, and the summary's tables."""
 
+import re
 import time
 from collections.abc import Mapping
+from io import StringIO
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +18,7 @@ from demo_state import FINAL, Manifest, Snapshot, median, message, name_of, phas
 PHASES = ("Pending", "Provisioning", "Unschedulable", "Starting", "Running", "Migrating", "Stopping", "Unknown")
 COLOURS = {"Running": "green", "Succeeded": "green", "Unschedulable": "yellow", "Failed": "red", "Migrating": "cyan"}
 BAR = 14
+PICTURE_WIDTH = 100
 HOST_COLOURS = {"Draining": "yellow", "Maintenance": "magenta", "Ready": "green"}
 
 
@@ -58,6 +61,14 @@ class Screen:
     @property
     def _elapsed(self) -> str:
         return f"{time.monotonic() - self._begun:5.1f} s"
+
+
+def picture(now: Snapshot) -> str:
+    """The live screen as an SVG, for the README."""
+    console = Console(record=True, width=PICTURE_WIDTH, file=StringIO())
+    console.print("[bold]$ make demo[/]\n", _screen(now), highlight=False)
+    svg = console.export_svg(title="Drover: draining a host by live migration")
+    return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # a picture should not fetch fonts
 
 
 def _screen(now: Snapshot) -> RenderableType:

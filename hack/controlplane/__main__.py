@@ -65,13 +65,9 @@ _COMMANDS = {"up": _up, "down": _down, "status": _status, "env": _env, "build": 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="controlplane", description="A Kubernetes API server without Docker."
-    )
+    parser = argparse.ArgumentParser(prog="controlplane", description="A Kubernetes API server without Docker.")
     parser.add_argument("command", choices=_COMMANDS)
-    parser.add_argument(
-        "--state", type=Path, default=DEFAULT_STATE, help="state directory (default: %(default)s)"
-    )
+    parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: %(default)s)")
     return parser
 
 

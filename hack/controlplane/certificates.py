@@ -53,9 +53,7 @@ def write_kubeconfig(path: Path, url: str, credentials: Path) -> None:
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "drover",
-        "clusters": [
-            {"name": "drover", "cluster": {"server": url, "certificate-authority-data": data("ca.crt")}}
-        ],
+        "clusters": [{"name": "drover", "cluster": {"server": url, "certificate-authority-data": data("ca.crt")}}],
         "users": [{"name": "admin", "user": user}],
         "contexts": [{"name": "drover", "context": {"cluster": "drover", "user": "admin"}}],
     }
@@ -80,9 +78,7 @@ def _certificate(
         .not_valid_after(now + _LIFETIME)
         # Python 3.13 and later verify strictly (RFC 5280, 4.2.1.1-2): both key identifiers must be there.
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         .add_extension(_key_usage(sign=subject == issuer), critical=True)
     )
     for extension in extensions:

@@ -204,9 +204,7 @@ def _await_ready(state: Path, record: _Record, ready: Callable[[], bool]) -> Non
         if time.monotonic() > deadline:
             name = list(record.pids)[-1]
             log = tail(state / f"{name}.log")
-            raise ControlPlaneError(
-                f"{name} is not ready after {_READY_SECONDS:.0f} s; its last lines:\n{log}"
-            )
+            raise ControlPlaneError(f"{name} is not ready after {_READY_SECONDS:.0f} s; its last lines:\n{log}")
         time.sleep(_POLL_SECONDS)
 
 

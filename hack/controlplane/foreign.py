@@ -59,10 +59,7 @@ def _docker_answers() -> bool:
         return False
     try:
         return (
-            subprocess.run(
-                [docker, "info"], capture_output=True, timeout=_DOCKER_SECONDS, check=False
-            ).returncode
-            == 0
+            subprocess.run([docker, "info"], capture_output=True, timeout=_DOCKER_SECONDS, check=False).returncode == 0
         )
     except subprocess.TimeoutExpired:
         return False

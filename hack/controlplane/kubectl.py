@@ -25,9 +25,7 @@ class Kubectl:
         # The discovery cache is keyed by host and port, and our ports are reused: keep it with the cluster.
         own = [f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self.kubeconfig.parent / 'kubectl-cache'}"]
         command = [str(self.path), *own, *arguments]
-        done = subprocess.run(
-            command, input=input, capture_output=True, text=True, timeout=timeout, check=False
-        )
+        done = subprocess.run(command, input=input, capture_output=True, text=True, timeout=timeout, check=False)
         if done.returncode != 0:
             raise KubectlError(arguments, done.stderr)
         return done.stdout

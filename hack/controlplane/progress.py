@@ -32,9 +32,7 @@ def step(what: str) -> Iterator[None]:
     print(f" {time.monotonic() - begun:.1f} s", file=sys.stderr, flush=True)
 
 
-def run_with_heartbeat(
-    command: Sequence[str], env: dict[str, str], log: Path, cwd: Path | None = None
-) -> None:
+def run_with_heartbeat(command: Sequence[str], env: dict[str, str], log: Path, cwd: Path | None = None) -> None:
     """Run ``command`` with its output in ``log``, a sign of life on stderr every half minute.
 
     Raises ControlPlaneError with the end of the log when the command fails.
