@@ -55,9 +55,9 @@ def in_flight(contributor: Hashable) -> bool:
     return isinstance(contributor, tuple) and contributor[1] == "assumed"
 
 
-def caught(seed: int, *, fenced: bool = True, make_world: Callable[[], World] = World) -> str:
+def caught(seed: int, make_world: Callable[[], World]) -> str:
     """The violations that end the storm; nothing where it was survived."""
-    storm = Storm(seed, fenced=fenced, make_world=make_world)
+    storm = Storm(seed, make_world=make_world)
     try:
         storm.run(STEPS)
     except InvariantError as error:
@@ -69,11 +69,5 @@ def caught(seed: int, *, fenced: bool = True, make_world: Callable[[], World] = 
 def test_a_claim_that_is_not_counted_is_caught_as_a_host_above_its_capacity(
     forgets: Callable[[Hashable], bool],
 ) -> None:
-    found = [caught(seed, make_world=world_forgetting(forgets)) for seed in range(10)]
+    found = [caught(seed, world_forgetting(forgets)) for seed in range(10)]
     assert any("capacity: host" in words for words in found)
-
-
-def test_a_leader_that_does_not_fence_its_predecessor_is_caught_in_a_storm_that_fencing_survives() -> None:
-    seed = next((seed for seed in range(200) if caught(seed, fenced=False)), None)
-    assert seed is not None
-    assert caught(seed) == ""

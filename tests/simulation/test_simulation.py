@@ -95,7 +95,7 @@ def test_a_leader_that_cannot_renew_stands_down_before_another_may_lead() -> Non
     small_cloud(sim)
     sim.start()
     sim.run_until(START + timedelta(seconds=60))
-    sim.shells[0].partitioned = True
+    sim.shells[0].partitioned_until = sim.now + timedelta(seconds=60)
     leaders = []
     while sim.now < START + timedelta(seconds=90) and sim.step():
         leaders.append(tuple(shell.leading for shell in sim.shells))

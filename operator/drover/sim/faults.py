@@ -7,7 +7,7 @@ here strike on their own. Each is a function of the simulation; a table gives it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from datetime import timedelta
 from typing import Any
 
 from drover.api.host import Host
@@ -42,9 +42,7 @@ def cut_off_leader(sim: Simulation) -> None:
     """The leader cannot renew for a while: it goes stale, with writes still on their way when another leads."""
     for shell in sim.shells:
         if shell.leading:
-            shell.partitioned = True
-            wait = sim.random.uniform(8.0, 40.0)
-            sim.timeline.after(wait, "leader reachable again", partial(setattr, shell, "partitioned", False))
+            shell.partitioned_until = sim.now + timedelta(seconds=sim.random.uniform(8.0, 40.0))
 
 
 def drop_watch(sim: Simulation) -> None:

@@ -48,6 +48,4 @@ MAX_DELAY = 30.0
 REQUEST_TIMEOUT = 5.0
 """Seconds without a response after which a shell repeats a write."""
 PERFECT = Weather()
-CUT_OFF = Weather(latency=0.02, delayed=0.4, lost_requests=0.1, lost_responses=0.1, lagging=0.1)
-"""What an instance meets that cannot reach the lease either."""
 ROUGH = Weather(latency=0.02, delayed=0.02, lost_requests=0.01, lost_responses=0.02, lagging=0.02)

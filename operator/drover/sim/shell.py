@@ -30,7 +30,7 @@ from drover.control.ports import (
 )
 from drover.sim.clock import Timeline
 from drover.sim.lease import RENEW_DEADLINE, RETRY_PERIOD, Lease
-from drover.sim.network import CUT_OFF, REQUEST_TIMEOUT, Weather
+from drover.sim.network import REQUEST_TIMEOUT, Weather
 from drover.sim.store import Store
 from drover.sim.watchlog import ExpiredError
 
@@ -57,8 +57,8 @@ class Shell:
         self.name = name
         self.engine = engine
         self.alive = True
-        self.partitioned = False
-        """True: the lease cannot be renewed and requests linger on their way. What makes a stale leader."""
+        self.partitioned_until: datetime | None = None
+        """Until then the lease cannot be renewed and requests linger on their way. What makes a stale leader."""
         self._backend = backend
         self._driver = Simulated()
         self._watches = {kind: WatchPosition() for kind in KINDS}
@@ -75,6 +75,10 @@ class Shell:
     def crash(self) -> None:
         """Lose all memory. Half of the requests still on their way never arrive."""
         self.alive = False
+
+    @property
+    def partitioned(self) -> bool:
+        return self.partitioned_until is not None and self._backend.timeline.now < self.partitioned_until
 
     @property
     def leading(self) -> bool:
@@ -181,8 +185,10 @@ class Shell:
         """One attempt at a write. It may arrive late, never, or without its answer coming back."""
         self._attempts[write.id] = self._attempts.get(write.id, 0) + 1
         backend = self._backend
-        weather = CUT_OFF if self.partitioned else backend.weather
-        delay = weather.request(backend.random)
+        delay = backend.weather.request(backend.random)
+        if self.partitioned_until is not None and self.partitioned:
+            # What is sent into a partition arrives when it is over, long after somebody else may have begun to lead.
+            delay = (self.partitioned_until - backend.timeline.now).total_seconds() + (delay or 0.0)
         if delay is not None:
             backend.timeline.after(delay, f"{self.name} {write.verb} {write.key}", lambda: self._arrive(write))
         if delay is None or delay > REQUEST_TIMEOUT:
