@@ -48,7 +48,7 @@ def _env(state: Path) -> int:
     """Print what a shell evaluates; kubectl's discovery cache goes with the cluster, as ports are reused."""
     plane, line = status(state)
     if plane is None:
-        raise ControlPlaneError(line)
+        raise ControlPlaneError(f"{line}; start one with `make cluster-up`")
     paths = (plane.kubeconfig, plane.state / "kubectl-cache", plane.kubectl.parent)
     kubeconfig, cache, programs = (shlex.quote(str(path)) for path in paths)
     print(f"export KUBECONFIG={kubeconfig} KUBECACHEDIR={cache} PATH={programs}:$PATH")

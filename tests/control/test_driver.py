@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -164,3 +164,7 @@ def test_a_good_url_gives_its_checksum_a_missing_one_fails_for_good_and_a_flaky_
     assert isinstance(flaky.result, ImportFailed)
     assert flaky.result.retryable
     assert flaky.at - NOW == whole / 2
+
+
+def test_work_that_would_outlast_the_calendar_ends_in_a_century() -> None:
+    assert Pace(time_scale=0.000001).wall(1e30) == timedelta(days=36500)

@@ -495,7 +495,10 @@ def test_an_object_that_is_gone_needs_no_fence() -> None:
 
 def test_a_fence_that_is_refused_is_sent_again_and_nothing_is_decided_meanwhile() -> None:
     engine, out = fleet(vm("a"))
-    again = engine.step([Refused(out.writes[0].id, 500, "etcd is down")], later(10_001))
+    refused = engine.step([Refused(out.writes[0].id, 403, "a webhook says no")], later(10_001))
+    assert (engine.state, refused.writes) == ("fencing", []), "not in a hot loop"
+    assert refused.wake_at is not None
+    again = engine.step([], refused.wake_at)
     assert engine.state == "fencing"
     assert [write.body for write in again.writes] == [{"status": {"leaderEpoch": 7}}]
     engine.step([accepted(again.writes[0], vm("a"))], later(10_002))

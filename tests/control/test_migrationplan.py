@@ -448,3 +448,15 @@ def test_a_plan_looks_again_at_each_phase_of_its_migrations() -> None:
     assert watch.affected(copying, copying, world()) == []
     assert watch.affected(copying, None, world()) == [plan().key]
     assert watch.affected(migration(), None, world()) == []
+
+
+def test_a_selector_that_matches_more_vms_than_a_plan_can_list_is_refused_with_the_numbers() -> None:
+    many = [vm(f"m{number}", status=placed("p1-0"), labels={"app": "web"}) for number in range(501)]
+    outcome = outcome_of(plan(selector={"matchLabels": {"app": "web"}}), *many)
+    assert status_of(outcome).phase == "Failed"
+    assert "501 VMs match spec.selector, a plan moves at most 500" in message(outcome, "Ready")
+
+
+def test_a_selector_that_matches_nothing_says_so() -> None:
+    outcome = outcome_of(plan(selector={"matchLabels": {"app": "typo"}}))
+    assert message(outcome, "Ready").startswith("spec.selector matches no VM in default")

@@ -11,7 +11,7 @@ from worlds import HARDWARE, flavor, host, placed, plan, pool, vm, world_of
 
 from drover.api.meta import AnyResource
 from drover.api.migrationplan import LabelSelector, MigrationPlan
-from drover.control.migrationplan.planning import Planned, compute, matches, scope
+from drover.control.migrationplan.planning import MAX_VMS, Planned, compute, matches, scope
 from drover.control.virtualmachinemigration.inputs import limits_of
 from drover.control.world import World
 
@@ -222,3 +222,9 @@ def test_limits_are_the_pools_own() -> None:
     limits = limits_of(pool(migration={"parallelMigrationsPerPool": 7}), 3)
     assert (limits.per_pool, limits.max_concurrent, limits.concurrent) == (7, 3, 3)
     assert limits_of(None).per_pool == 5
+
+
+def test_a_drain_of_more_vms_than_a_plan_can_list_takes_the_first_of_them() -> None:
+    many = [vm(f"m{number}", status=placed("p1-0")) for number in range(MAX_VMS + 3)]
+    drain = plan("drain", namespace="drover-system", host_name="p1-0")
+    assert len(scope(drain, world_of(pool(), host("p1-0"), *many))) == MAX_VMS

@@ -13,6 +13,7 @@ from worlds import (
     imported,
     interface,
     network,
+    owned_by,
     placed,
     provisioned,
     vm,
@@ -304,5 +305,14 @@ def test_volumes_from_templates_are_asked_for_all_at_once_and_owned_by_the_vm() 
 
 def test_a_template_whose_volume_exists_is_not_made_again() -> None:
     subject = vm(volumes=[TEMPLATE])
-    assert missing(subject, flavor(), IMAGE, volume("a-data")).create == ()
-    assert ready(subject, flavor(), IMAGE, volume("a-data", status=provisioned())).volumes[0].volume == "a-data"
+    assert missing(subject, flavor(), IMAGE, volume("a-data", owner_references=[owned_by(subject)])).create == ()
+    made = volume("a-data", status=provisioned(), owner_references=[owned_by(subject)])
+    assert ready(subject, flavor(), IMAGE, made).volumes[0].volume == "a-data"
+
+
+def test_the_disk_of_a_namesake_deleted_just_now_is_not_taken_over() -> None:
+    subject = vm(volumes=[TEMPLATE])
+    others = volume("a-data", status=provisioned(), owner_references=[owned_by(subject) | {"uid": "another"}])
+    found = missing(subject, flavor(), IMAGE, others)
+    assert (found.reason, found.create) == ("VolumeNotReady", ())
+    assert "belongs to another VirtualMachine" in found.message

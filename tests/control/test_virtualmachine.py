@@ -23,6 +23,7 @@ from worlds import (
     migration,
     moving,
     network,
+    owned_by,
     placed,
     pool,
     provisioned,
@@ -192,7 +193,7 @@ def test_volumes_from_templates_are_created_while_the_vm_is_provisioning() -> No
     assert [child.resource.key for child in outcome.children] == [Key("Volume", "default", "a-data")]
     written = seen.find(subject.key)
     assert isinstance(written, VirtualMachine)
-    seen.observe(volume("a-data", status=provisioned()))
+    seen.observe(volume("a-data", status=provisioned(), owner_references=[owned_by(subject)]))
     assert status_of(reconciled(reconcile, written, seen)).phase == "Starting"
 
 
@@ -450,23 +451,24 @@ def test_after_the_commit_nothing_is_written_while_the_migration_activates() -> 
 
 
 @pytest.mark.parametrize(
-    ("strategy", "tried", "evicted"),
+    ("strategy", "tried", "ended", "evicted"),
     [
-        ("LiveMigrate", None, False),
-        ("None", None, True),
-        ("LiveMigrateIfPossible", None, False),
-        ("LiveMigrateIfPossible", "Failed", True),
-        ("LiveMigrateIfPossible", "Cancelled", False),
+        ("LiveMigrate", None, 0, False),
+        ("None", None, 0, True),
+        ("LiveMigrateIfPossible", None, 0, False),
+        ("LiveMigrateIfPossible", "Failed", 1, True),
+        ("LiveMigrateIfPossible", "Failed", -1, False),
+        ("LiveMigrateIfPossible", "Cancelled", 1, False),
     ],
 )
 def test_a_drain_stops_only_vms_that_will_not_or_cannot_be_moved_live(
-    strategy: str, tried: str | None, evicted: bool
+    strategy: str, tried: str | None, ended: int, evicted: bool
 ) -> None:
-    draining = host("p1-0", maintenance={"mode": "Drain"})
-    status = on_host(migration={"last": "a-1", "lastResult": tried}) if tried else on_host()
-    subject = vm(eviction_strategy=strategy, status=status)
-    others = [migration(status=moving("p1-1", phase=tried))] if tried else []
-    outcome = outcome_of(subject, draining, *others)
+    asked = [condition("Ready", "True", "HostReady"), condition("Drained", "False", "InProgress", since=NOW)]
+    draining = host("p1-0", maintenance={"mode": "Drain"}, status={"phase": "Draining", "conditions": asked})
+    subject = vm(eviction_strategy=strategy, status=on_host())
+    move = {"phase": tried, "endTimestamp": later(ended).isoformat()}
+    outcome = outcome_of(subject, draining, *([migration(status=move)] if tried else []), at=2)
     assert status_of(outcome).phase == ("Stopping" if evicted else "Running")
     assert told(outcome) == (["EvictionRequested"] if evicted else [])
 

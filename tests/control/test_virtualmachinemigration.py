@@ -19,6 +19,7 @@ from worlds import (
     migration,
     moving,
     placed,
+    plan,
     pool,
     reasons,
     taken,
@@ -28,6 +29,7 @@ from worlds import (
 )
 
 from drover.api.meta import AnyResource
+from drover.api.migrationplan import MigrationPlan
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration, VirtualMachineMigrationStatus
 from drover.control.driver import Activate, PrepareTarget, SendPass, StopAndCopy
@@ -147,7 +149,9 @@ def test_a_guest_that_does_not_run_cannot_be_migrated_live(phase: str) -> None:
 def test_a_vm_that_does_not_exist_or_is_being_deleted_is_named() -> None:
     outcome = outcome_of(migration(of="b"))
     assert failed(outcome) == "VirtualMachineDeleted"
-    assert message(outcome, "Ready") == "VirtualMachine b does not exist in default"
+    assert message(outcome, "Ready") == (
+        "VirtualMachine b does not exist in default: create it, then another migration of it"
+    )
     going = outcome_of(PENDING, vm(deleting=True, status=placed()))
     assert failed(going) == "VirtualMachineDeleted"
     assert "is being deleted" in message(going, "Ready")
@@ -567,3 +571,36 @@ def test_the_newest_five_finished_migrations_of_a_vm_that_plans_made_are_kept() 
 def test_finished_migrations_that_users_made_are_theirs_to_delete() -> None:
     own = [ended(number) for number in range(7)]
     assert reconcile(own[6], world(*own), NOW).children == ()
+
+
+# A plan that is over
+
+
+PLANNED = {"plan_name": "plan", "labels": {"drover.dev/plan-uid": "migrationplan-default-plan"}}
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        None,
+        plan(cancel=True),
+        plan(deleting=True),
+        plan(status={"phase": "Cancelled"}),
+        plan(uid="made-anew-under-the-same-name"),
+    ],
+)
+def test_a_plans_migration_that_has_not_begun_ends_with_its_plan(over: MigrationPlan | None) -> None:
+    outcome = outcome_of(migration(**PLANNED), *([over] if over is not None else []))
+    assert status_of(outcome).phase == "Cancelled"
+    assert "its plan default/plan is" in message(outcome, "Ready")
+
+
+def test_a_plans_migration_begins_while_its_plan_goes_on() -> None:
+    assert status_of(outcome_of(migration(**PLANNED), plan(status={"phase": "Migrating"}))).phase == "PreparingTarget"
+
+
+def test_no_target_is_claimed_for_a_vm_that_is_only_assumed_to_run() -> None:
+    starting = vm(status=placed(phase="Starting"))
+    seen = world_of(*BASE, starting, PENDING)
+    seen.assume(running())
+    assert reconcile(PENDING, seen, NOW) == Outcome()

@@ -155,7 +155,7 @@ def test_every_index_is_kept_up() -> None:
     template = volume("from-image", source={"type": "Image", "ref": {"name": "debian"}})
     a, b = vm("a", status=placed("p1-0")), vm("b", volumes=[data], networks=[nic], status={"phase": "Pending"})
     world = world_of(pool(), host("p1-0"), a, b, drain, waiting, copying, planned, over, template)
-    assert world.vms_in_pool["p1"] == [a.key]
+    assert world.vms_on["p1-0"] == [a.key]
     assert world.vms_of_flavor["small"] == [a.key, b.key]
     assert world.vms_of_image[image().key] == [a.key, b.key]
     assert world.vms_of_network[Key("Network", "default", "net")] == [b.key]

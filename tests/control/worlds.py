@@ -108,6 +108,11 @@ def volume(name: str = "data", *, status: dict[str, Any] | None = None, **fields
     return cast(Volume, make("Volume", name, {"size": "10Gi"} | spec, status=status, **rest))
 
 
+def owned_by(owner: VirtualMachine) -> dict[str, Any]:
+    """The owner reference of what a VM made."""
+    return {"apiVersion": "drover.dev/v1alpha1", "kind": owner.KIND, "name": owner.name, "uid": owner.uid}
+
+
 def provisioned(capacity: str = "10Gi", **fields: Any) -> dict[str, Any]:
     """The status of a volume that can be attached."""
     ready = {"phase": "Available", "conditions": [condition("Ready", "True", "Provisioned")]}

@@ -97,7 +97,7 @@ def test_missing_crds_are_named_with_the_command_that_installs_them(cluster: Con
     errors = [line for line in done.stderr.splitlines() if "ERROR" in line]
     assert len(errors) == 1
     assert "virtualmachines.drover.dev" in errors[0]
-    assert "kubectl apply -f crds/" in errors[0]
+    assert "kubectl apply --server-side -f crds/ -f config/admission/" in errors[0]
 
 
 @pytest.mark.parametrize(

@@ -167,3 +167,10 @@ async def test_a_list_in_pages_names_every_object_and_one_version(store: Store, 
     assert names == {"a", "b", "c", "d", "e"}
     assert listed.uids == (await paged.audit("Image")).uids
     assert listed.resource_version >= max(int(r.metadata.resource_version) for r in resources)
+
+
+async def test_a_kind_without_objects_is_listed_and_audited_as_empty(store: Store) -> None:
+    resources, listed = await store.list_all("MigrationPlan")
+    audited = await store.audit("MigrationPlan")
+    assert (resources, dict(listed.uids), dict(audited.uids)) == ([], {}, {})
+    assert audited.resource_version > 0

@@ -107,6 +107,7 @@ class Host(Resource[HostSpec, HostStatus]):
         Column("VMs", ".status.virtualMachines", "integer"),
         Column("State", ".status.phase"),
         Column("Cordoned", ".spec.unschedulable", "boolean"),
+        Column("Drain", ".status.conditions[?(@.type=='Drained')].reason"),
         Column("Drain-ETA", ".status.drain.estimatedCompletionTime", priority=1),
     )
     SELECTABLE: ClassVar[tuple[str, ...]] = (".spec.poolRef.name", ".status.phase")

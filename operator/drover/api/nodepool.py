@@ -144,6 +144,8 @@ class NodePool(Resource[NodePoolSpec, NodePoolStatus]):
     NAMESPACED: ClassVar[bool] = False
     RULES: ClassVar[tuple[Rule, ...]] = (name_at_most(57, "its hosts are named after it, and labels hold 63"),)
     COLUMNS: ClassVar[tuple[Column, ...]] = (
+        Column("State", ".status.phase"),
+        Column("Desired", ".spec.replicas", "integer"),
         Column("Hosts", ".status.replicas", "integer"),
         Column("Ready", ".status.readyReplicas", "integer"),
         Column("CPU%", ".status.utilization.cpuPercent", "integer"),

@@ -242,7 +242,9 @@ class PlacementDecision(Model):
     """How the host was chosen, or why none was."""
 
     decided_at: Time
-    """When."""
+    """When. A live migration later does not change what is told here."""
+    host_name: ObjectName | None = None
+    """The host chosen; absent where none fits."""
     strategy: Annotated[str, Field(max_length=32)] | None = None
     """The pool's strategy."""
     score: float | None = None
@@ -367,6 +369,7 @@ class VirtualMachine(Resource[VirtualMachineSpec, VirtualMachineStatus]):
         Column("Host", ".status.hostName"),
         Column("IP", ".status.primaryIP"),
         Column("Uptime", ".status.lastStartTime", "date"),
+        Column("Reason", ".status.conditions[?(@.type=='Ready')].reason", priority=1),
         Column("Migratable", ".status.conditions[?(@.type=='LiveMigratable')].status", priority=1),
         Column("Zone", ".status.failureDomain", priority=1),
     )

@@ -242,8 +242,8 @@ class VirtualMachineMigration(Resource[VirtualMachineMigrationSpec, VirtualMachi
         Column("Pass", ".status.progress.iteration", "integer", 1),
         Column("Mode", ".status.mode", priority=1),
         Column("Priority", ".spec.priority", priority=1),
-        Column("Blocked-by", ".status.queue.blockedBy", priority=1),
-        Column("Reason", ".status.failureReason", priority=1),
+        Column("Blocked-by", ".status.queue.blockedBy"),
+        Column("Reason", ".status.failureReason"),
     )
     SELECTABLE: ClassVar[tuple[str, ...]] = (".spec.virtualMachineName", ".spec.planName", ".status.phase")
 

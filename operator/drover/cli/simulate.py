@@ -13,10 +13,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 import yaml
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from drover.api.kinds import KINDS
 from drover.api.quantity import human
 from drover.sim.rehearsal import rehearse
 from drover.sim.report import MigrationLine, Report, Told
@@ -46,8 +48,10 @@ def simulate(
     length = duration(for_)
     try:
         raw = [document for path in manifests for document in read(path)]
+        if not raw:
+            raise ManifestError(f"no manifests in {', '.join(map(str, manifests))}: name YAML files or folders of them")
         told = _with_progress(raw, length, seed, faults)
-    except (ApiError, yaml.YAMLError) as error:
+    except (ApiError, ManifestError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     except InvariantError as error:
@@ -61,13 +65,40 @@ def simulate(
         raise typer.Exit(2)
 
 
+class ManifestError(Exception):
+    """A file that cannot be taken as it is; names the file and the mend."""
+
+
 def read(path: Path) -> Iterator[dict[str, Any]]:
     """Every object of a file, or of the YAML files of a folder in the order of their names."""
     files = sorted(file for file in path.rglob("*") if file.suffix in (".yaml", ".yml")) if path.is_dir() else [path]
     for file in files:
-        for document in yaml.safe_load_all(file.read_text()):
-            if isinstance(document, dict):
-                yield from document.get("items", ()) if document.get("kind") == "List" else (document,)
+        for document in _documents(file):
+            for manifest in document.get("items", ()) if document.get("kind") == "List" else (document,):
+                _check_fields(file, manifest)
+                yield manifest
+
+
+def _documents(file: Path) -> list[dict[str, Any]]:
+    try:
+        return [document for document in yaml.safe_load_all(file.read_text()) if isinstance(document, dict)]
+    except yaml.YAMLError as error:
+        raise ManifestError(f"{file}: {error}") from error
+
+
+def _check_fields(file: Path, manifest: dict[str, Any]) -> None:
+    """Refuse unknown fields of a spec, as ``kubectl apply`` does: a typo would otherwise be a default."""
+    kind = KINDS.get(manifest.get("kind", ""))
+    if kind is None:
+        return
+    name = f"{file}: {kind.KIND} {(manifest.get('metadata') or {}).get('name', '')}"
+    try:
+        kind.model_validate({"metadata": {"name": ""}, "spec": manifest.get("spec") or {}}, extra="forbid")
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        what = "unknown field" if first["type"] == "extra_forbidden" else first["msg"]
+        raise ManifestError(f"{name}: {where}: {what}") from error
 
 
 def _with_progress(raw: Sequence[dict[str, Any]], length: timedelta, seed: int, faults: bool) -> Report:
@@ -80,7 +111,7 @@ def _with_progress(raw: Sequence[dict[str, Any]], length: timedelta, seed: int, 
 
 def _tell(told: Report, console: Console, events: int) -> None:
     _timeline(told.timeline, console, events)
-    length = timedelta(seconds=told.simulated_seconds)
+    length = timedelta(seconds=round(told.simulated_seconds))
     console.print(f"\n[bold]{length} simulated[/] (seed {told.seed}): {told.steps} steps, {told.writes} writes")
     console.print("VMs: " + (", ".join(f"{count} {phase}" for phase, count in told.phases.items()) or "none"))
     if told.hosts:

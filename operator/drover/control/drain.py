@@ -29,6 +29,7 @@ from drover.control.conditions import Verdict, false, true
 from drover.control.outcome import Child, Create, Delete, Event, PatchSpec, warning
 from drover.control.stage import counted
 from drover.control.world import World
+from drover.control.world.claims import FINAL_PLAN_PHASES
 
 TRIGGER_LABEL = f"{GROUP}/trigger"
 TRIGGER = "drain"
@@ -36,7 +37,6 @@ RETRY_AFTER = timedelta(seconds=60)
 """Wall time from a plan that ended with VMs left over to the next one."""
 KEPT_PLANS = 3
 """Ended plans of a host that are kept to be read; a drain without room makes one a minute."""
-FINAL_PLAN_PHASES = frozenset({"Succeeded", "PartiallySucceeded", "Failed", "Cancelled"})
 MAX_NAME = 63
 MAX_SUFFIX = 16
 MAX_BLOCKED = 64

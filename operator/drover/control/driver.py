@@ -28,6 +28,7 @@ PROVISION_SECONDS = 1.5
 PROVISION_BYTES_PER_SECOND = 1e9
 """Modelled volume creation: a fixed cost, plus copying from its image at the storage's write rate."""
 RESIZE_SECONDS = 1.0
+LONGEST_WALL_SECONDS = 100 * 365 * 86400.0
 POLICY = migration.Policy()
 """Stop rules and fixed times of every migration."""
 
@@ -40,8 +41,8 @@ class Pace:
     time_scale: float = 1.0
 
     def wall(self, model_seconds: float) -> timedelta:
-        """The wall time that ``model_seconds`` of driver work takes."""
-        return timedelta(seconds=model_seconds / self.time_scale)
+        """The wall time that ``model_seconds`` of driver work takes, at most a century: dates have an end."""
+        return timedelta(seconds=min(model_seconds / self.time_scale, LONGEST_WALL_SECONDS))
 
     def model(self, wall: timedelta) -> float:
         """The model seconds that pass in a stretch of wall time."""

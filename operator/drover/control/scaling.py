@@ -71,7 +71,10 @@ def index_of(pool: NodePool, host: Host) -> int:
 
 
 def _emptiest(hosts: list[Host], world: World) -> list[Host]:
-    """Empty hosts first, then those with the least memory to move; of equal ones the last made."""
+    """Empty hosts first, then those with the least memory to move; of equal ones the last made.
+
+    Zones do not count: moving VMs costs more than an uneven spread, which the next scale-up mends.
+    """
     last_made_first = hosts[::-1]
     return sorted(
         last_made_first,

@@ -37,6 +37,8 @@ from drover.control.world import World
 from drover.control.world.claims import images_of_volume, volumes_held_by, volumes_of_vm
 
 GATHER_SECONDS = 0.25
+MAX_ATTACHMENTS = 64
+"""As many as the status can list; the VMs' own statuses are what counts."""
 """A volume is often attached to several VMs at once."""
 
 
@@ -180,7 +182,7 @@ def _attachments(volume: Volume, world: World, now: datetime) -> tuple[VolumeAtt
         before = known.get(vm.name)
         since = before.since if before is not None and before.device == device else now
         found.append(VolumeAttachment(virtual_machine=vm.name, device=device, since=since))
-    return tuple(found)
+    return tuple(found[:MAX_ATTACHMENTS])
 
 
 def _attached(volume: Volume, attachments: tuple[VolumeAttachment, ...]) -> Verdict:

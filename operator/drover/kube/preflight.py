@@ -35,7 +35,8 @@ async def _check_kinds(api: Api) -> None:
     missing = sorted(BY_PLURAL.keys() - {resource["name"] for resource in served["resources"]})
     if missing:
         names = ", ".join(f"{plural}.{GROUP}" for plural in missing)
-        raise FatalError(f"CRDs missing at {api.url}: {names}: install them with `kubectl apply -f crds/`")
+        install = "kubectl apply --server-side -f crds/ -f config/admission/"
+        raise FatalError(f"CRDs missing at {api.url}: {names}: install them with `{install}`")
 
 
 async def _ensure_namespace(api: Api, namespace: str) -> None:

@@ -53,20 +53,20 @@ class Store:
         A write whose fate is not known is repeated as it is: its resourceVersion (its name for a creation, its uid
         for a deletion) keeps it from being done twice, at the price of a conflict where the first one had succeeded.
         """
-        async with self._slots:
-            attempt = 0
-            while self._may_write():
-                try:
+        attempt = 0
+        while self._may_write():
+            try:
+                async with self._slots:
                     return await self._attempt(write)
-                except UnansweredError as error:
-                    attempt += 1
-                    pause = error.pause(attempt)
-                    log.warning(
-                        "write not answered, repeating it",
-                        extra={"key": write.key, "verb": write.verb, "attempt": attempt, "error": error},
-                    )
-                await asyncio.sleep(pause)
-            return None
+            except UnansweredError as error:
+                attempt += 1
+                pause = error.pause(attempt)
+                log.warning(
+                    "write not answered, repeating it",
+                    extra={"key": write.key, "verb": write.verb, "attempt": attempt, "error": error},
+                )
+            await asyncio.sleep(pause)
+        return None
 
     async def _attempt(self, write: Write) -> Written | Refused:
         try:

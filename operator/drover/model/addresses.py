@@ -197,13 +197,6 @@ class AddressBook:
         """How many addresses of the space are held."""
         return len(self._taken)
 
-    def over(self, space: AddressSpace) -> AddressBook:
-        """The same claims over another space, for a network whose subnets changed."""
-        other = AddressBook(space)
-        for contributor, claims in self._claims.items():
-            other.set_claims(contributor, claims)
-        return other
-
     def set_claims(self, contributor: Hashable, claims: Mapping[str, str]) -> None:
         """Replaces all the contributor states: holders by address, in canonical spelling.
 

@@ -27,7 +27,7 @@ class FinishedMigrations:
         self._under_way: set[str] = set()
         self._total = Counter(
             "drover_migrations_total",
-            "Finished migrations; reason from the closed set of api.md.",
+            "Finished migrations; reason from the closed set of failureReason.",
             ("mode", "trigger", "result", "reason"),
             registry=registry,
         )

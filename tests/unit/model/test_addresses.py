@@ -177,12 +177,6 @@ def test_exhaustion_tells_the_numbers_and_the_mend(book: AddressBook) -> None:
     assert refusal.message == ("all 3 addresses are taken; delete a virtual machine or add a subnet to the network")
 
 
-def test_claims_outlive_a_change_of_subnets(book: AddressBook) -> None:
-    book.set_claims("vm-1", {"10.0.0.2": "a/one"})
-    wider = book.over(AddressSpace([Subnet("10.0.0.0/24")]))
-    assert (wider.used, wider.space.total, wider.allocate("b/two")) == (1, 253, "10.0.0.3")
-
-
 @given(st.lists(st.tuples(st.integers(0, 5), st.sets(st.integers(1, 14), max_size=4), st.booleans()), max_size=40))
 def test_the_book_allocates_what_a_plain_search_finds(steps: list[tuple[int, set[int], bool]]) -> None:
     space = AddressSpace([Subnet("10.0.0.0/28", "10.0.0.6")])

@@ -122,15 +122,6 @@ def test_a_host_that_shrank_below_its_claims_is_overcommitted_and_says_in_what()
     assert ledger.overcommitted() == [("p1-9", ("memory",)), ("p1-10", ("cpu", "network"))]
 
 
-def test_hosts_of_a_pool_come_in_natural_order() -> None:
-    ledger = Ledger()
-    for name in ("p1-10", "p1-2", "p1-1"):
-        ledger.upsert(host(name))
-    ledger.upsert(host("p2-1", pool="p2"))
-    assert ledger.hosts_of("p1") == ["p1-1", "p1-2", "p1-10"]
-    assert ledger.hosts_of("p3") == []
-
-
 def test_amounts_beyond_64_bits_are_held_without_overflow() -> None:
     ledger = Ledger()
     ledger.upsert(host(total=Resources(2**80, 2**80)))

@@ -95,8 +95,11 @@ class Engine:
         out = Outputs()
         for item in inputs:
             self._absorb(item, out)
+        if self.state == "fencing":
+            self._refence_due(out)
         if self.state == "leading":
             self._reconcile_due(out)
+        if self.state != "standby":
             out.wake_at = self._queue.next_due(now)
         return out
 
@@ -163,8 +166,8 @@ class Engine:
             self._forget(write.key, write.uid, out)
         elif refused.code not in (NOT_FOUND, CONFLICT):
             out.failures.append(Failure(write.key, f"{write.verb} refused with {refused.code}: {refused.message}"))
-        if self.state == "fencing" and (unfenced := self.world.find(write.key)) is not None:
-            self._fence(unfenced, out)
+        if self.state == "fencing" and self.world.find(write.key) is not None:
+            self._queue.retry(write.key, self._now)
             return
         self._answered(flight, out)
         if flight.subject.key != write.key or refused.code != NOT_FOUND:
@@ -178,8 +181,7 @@ class Engine:
     def _answered(self, flight: InFlight, out: Outputs) -> None:
         key = flight.write.key
         if self.state == "fencing":
-            if not self._in_flight:
-                self._lead(out)
+            self._lead_if_fenced(out)
             return
         self._queue.add(key)
         for waiting in self._waiting.pop(key, ()):
@@ -194,7 +196,18 @@ class Engine:
         if self._fenced:
             for resource in fencing.may_gain_a_claim(self.world, self._now):
                 self._fence(resource, out)
-        if not self._in_flight:
+        self._lead_if_fenced(out)
+
+    def _refence_due(self, out: Outputs) -> None:
+        """Try refused fences again, with back-off: without them there is no leading."""
+        while (key := self._queue.pop(self._now)) is not None:
+            resource = self.world.find(key)
+            if resource is not None:
+                self._fence(resource, out)
+        self._lead_if_fenced(out)
+
+    def _lead_if_fenced(self, out: Outputs) -> None:
+        if not self._in_flight and not len(self._queue) and not self._queue.waiting:
             self._lead(out)
 
     def _fence(self, resource: AnyResource, out: Outputs) -> None:

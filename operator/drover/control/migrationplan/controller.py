@@ -25,12 +25,11 @@ from drover.control import conditions
 from drover.control.conditions import Verdict, false, true
 from drover.control.migrationplan import planning
 from drover.control.migrationplan.status import next_status, progress
-from drover.control.migrationplan.working import PLAN_UID_LABEL, finished, work
+from drover.control.migrationplan.working import finished, work
 from drover.control.outcome import Child, Controller, Delete, Event, Outcome, PatchSpec, Watch, warning
 from drover.control.world import World
-from drover.control.world.claims import is_final, plan_of_migration
+from drover.control.world.claims import FINAL_PLAN_PHASES, PLAN_UID_LABEL, is_final, plan_of_migration
 
-FINAL_PHASES = frozenset({"Succeeded", "PartiallySucceeded", "Failed", "Cancelled"})
 GATHER_SECONDS = 0.5
 """Progress of many migrations is gathered into one write of the plan."""
 
@@ -40,7 +39,7 @@ def reconcile(plan: MigrationPlan, world: World, now: datetime) -> Outcome:
         return _deleted(plan, world)
     if FINALIZER not in plan.metadata.finalizers:
         return Outcome(protect=True)
-    if plan.status.phase in FINAL_PHASES:
+    if plan.status.phase in FINAL_PLAN_PHASES:
         return Outcome(status=conditions.acknowledged(plan, now))
     if plan.status.phase in (None, "Pending") or _dry_run_changed(plan):
         return _plan(plan, world, now)
@@ -62,6 +61,9 @@ def _plan(plan: MigrationPlan, world: World, now: datetime) -> Outcome:
         return _refused(plan, now, message)
     if plan.spec.host_name is not None and world.host(plan.spec.host_name) is None:
         return _refused(plan, now, f"host {plan.spec.host_name} does not exist: see `kubectl get hosts`")
+    if (wanted := len(planning.scope(plan, world))) > planning.MAX_VMS:
+        message = f"{wanted} VMs match spec.selector, a plan moves at most {planning.MAX_VMS}: narrow the selector"
+        return _refused(plan, now, message)
     if plan.spec.cancel:
         return finished(plan, world, now, plan.status.migrations, "Cancelled")
     planned = planning.compute(plan, world)

@@ -28,6 +28,8 @@ from drover.model import migration as model
 from drover.model.placement import Ledger, Placed, Request, decide
 
 MAX_WARNINGS = 16
+MAX_VMS = 500
+"""VMs in one plan: what its status can list."""
 SECONDS_PER_MILLISECOND = 1e-3
 
 
@@ -77,7 +79,8 @@ def scope(plan: MigrationPlan, world: World) -> list[Wanted]:
     if spec.virtual_machines is not None:
         return [Wanted(plan.namespace, vm.name, vm.target_host_name) for vm in spec.virtual_machines]
     if spec.host_name is not None:
-        return [Wanted(key.namespace, key.name) for key in world.vms_on[spec.host_name]]
+        # The drain's next plan takes the rest.
+        return [Wanted(key.namespace, key.name) for key in world.vms_on[spec.host_name][:MAX_VMS]]
     chosen = sorted(
         vm.key
         for vm in world.all(VirtualMachine)

@@ -13,7 +13,7 @@ from drover.control.conditions import false, true
 from drover.control.migrationplan.status import FINAL_ENTRY_PHASES, is_active, kept, next_status, progress
 from drover.control.outcome import Child, Create, Event, Outcome, PatchSpec, warning
 from drover.control.world import World
-from drover.control.world.claims import is_final
+from drover.control.world.claims import PLAN_UID_LABEL, is_final
 
 NOT_RETRIED = frozenset(
     {"VirtualMachineDeleted", "VirtualMachineStopped", "VirtualMachineNotFound", "NotMigratable", "Cancelled"}
@@ -21,7 +21,6 @@ NOT_RETRIED = frozenset(
 SHOWN_FOR_ONE = frozenset({"PreCopy", "StopAndCopy", "Commitment", "Activation"})
 PLAN_NAMESPACE_LABEL = f"{GROUP}/plan-namespace"
 PLAN_NAME_LABEL = f"{GROUP}/plan-name"
-PLAN_UID_LABEL = f"{GROUP}/plan-uid"
 MAX_NAME = 253
 MAX_LABEL = 63
 
@@ -177,7 +176,7 @@ def finished(
     moved = sum(entry.phase == "Succeeded" for entry in entries)
     failed = sum(entry.phase == "Failed" for entry in entries)
     phase = outcome or ("Succeeded" if not failed else "PartiallySucceeded" if moved else "Failed")
-    message = progress(entries) + _failures(entries)
+    message = progress(entries) + _failures(entries) if entries else _nothing(plan)
     satisfied = bool(entries) and all(entry.reason == "AlreadySatisfied" for entry in entries)
     reason = "AlreadySatisfied" if satisfied else phase
     ready = true("Ready", reason, message) if phase == "Succeeded" else false("Ready", _ready_reason(phase), message)
@@ -197,6 +196,12 @@ def finished(
 
 def _ready_reason(phase: str) -> str:
     return "Cancelled" if phase == "Cancelled" else "Failed"
+
+
+def _nothing(plan: MigrationPlan) -> str:
+    if plan.spec.host_name:
+        return f"no VM is on host {plan.spec.host_name}: there is nothing to move"
+    return f"spec.selector matches no VM in {plan.namespace}: see `kubectl get vm -n {plan.namespace} --show-labels`"
 
 
 def _failures(entries: tuple[PlanMigration, ...]) -> str:

@@ -33,7 +33,7 @@ from drover.control.outcome import Controller, Event, Outcome
 from drover.control.virtualmachine import usage
 from drover.control.virtualmachine.ending import shutdown_of, terminate
 from drover.control.virtualmachine.losing import confirmed_host, host_lost, is_lost
-from drover.control.virtualmachine.migrating import commit_ready, follow_migration, last_migration
+from drover.control.virtualmachine.migrating import commit_ready, follow_migration, has_failed_to_migrate
 from drover.control.virtualmachine.placing import start, stopped
 from drover.control.virtualmachine.power import Power, power_of
 from drover.control.virtualmachine.status import next_status
@@ -182,8 +182,7 @@ def _must_be_evicted(vm: VirtualMachine, world: World) -> bool:
     if host is None or host.spec.maintenance.mode != "Drain":
         return False
     if vm.spec.eviction_strategy == "LiveMigrateIfPossible":
-        tried = last_migration(vm, world)
-        return tried is not None and tried.status.phase == "Failed" and tried.status.source_host == host.name
+        return has_failed_to_migrate(vm, world, conditions.since(host.status, "Drained"))
     return vm.spec.eviction_strategy == "None"
 
 

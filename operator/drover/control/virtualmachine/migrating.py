@@ -49,6 +49,14 @@ def last_migration(vm: VirtualMachine, world: World) -> VirtualMachineMigration 
     return world.get(VirtualMachineMigration, vm.namespace, name) if name else None
 
 
+def has_failed_to_migrate(vm: VirtualMachine, world: World, since: datetime | None) -> bool:
+    """Whether a migration of the VM has failed since an instant; False where that is not known."""
+    ended = (
+        m.status.end_timestamp for m in world.migrations(world.migrations_of_vm[vm.key]) if m.status.phase == "Failed"
+    )
+    return since is not None and any(end is not None and end >= since for end in ended)
+
+
 def _migrating(vm: VirtualMachine, migration: VirtualMachineMigration, now: datetime) -> Outcome:
     before = vm.status.migration or MigrationSummary()
     route = f"{migration.status.source_host} to {migration.status.target_host}"

@@ -64,7 +64,7 @@ def _not_ready(vm: VirtualMachine, now: datetime, missing: Missing, kept: dict[s
 
 
 def _ready_reason(missing: str) -> str:
-    """The Ready condition has fewer words than PrerequisitesReady (api.md, section 6)."""
+    """The Ready condition has fewer words than PrerequisitesReady."""
     return {
         "FlavorObsolete": "FlavorNotFound",
         "ImageNotFound": "ImageNotReady",
@@ -108,6 +108,7 @@ def _place(
     assert host is not None, "the ledger and the hosts are kept in step"
     decision = PlacementDecision(
         decided_at=now,
+        host_name=placed.host,
         strategy=placed.strategy,
         score=placed.score,
         evaluated=placed.evaluated,

@@ -151,7 +151,7 @@ def _volumes(vm: VirtualMachine, world: World) -> tuple[AttachedVolume, ...] | M
                 message = f"volume {name} does not exist: create it, or correct spec.volumes[{disk.name}].volumeRef"
                 missing.append(Missing("VolumeNotReady", message, stalled=True))
             continue
-        objection = _objection(vm, volume, world)
+        objection = _objection(vm, volume, world) or _not_ours(vm, disk, volume)
         if objection is not None:
             missing.append(objection)
         attached.append(AttachedVolume(name=disk.name, volume=name, phase="InUse"))
@@ -174,6 +174,14 @@ def _objection(vm: VirtualMachine, volume: Volume, world: World) -> Missing | No
         )
         return Missing("VolumeNotReady", message)
     return None
+
+
+def _not_ours(vm: VirtualMachine, disk: VirtualMachineVolume, volume: Volume) -> Missing | None:
+    """A volume of a template's name that another VM made: a namesake deleted just now, or a clash of names."""
+    if disk.template is None or any(owner.uid == vm.uid for owner in volume.metadata.owner_references):
+        return None
+    message = f"volume {volume.name} belongs to another VirtualMachine: wait until it is gone, or rename the disk"
+    return Missing("VolumeNotReady", message)
 
 
 def _names(world: World, volume: Key, but: VirtualMachine) -> str:

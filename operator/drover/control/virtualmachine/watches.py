@@ -74,6 +74,7 @@ def _by_release(before: AnyResource | None, after: AnyResource | None, world: Wo
         return []
     kept = new is not None and (
         new.status.host_name == old.status.host_name
+        and new.status.flavor == old.status.flavor
         and new.status.interfaces == old.status.interfaces
         and new.status.volumes == old.status.volumes
     )

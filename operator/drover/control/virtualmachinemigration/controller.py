@@ -35,7 +35,7 @@ from drover.control.virtualmachinemigration.pending import MIGRATABLE_PHASES, pe
 from drover.control.virtualmachinemigration.status import End, ended
 from drover.control.virtualmachinemigration.watches import WATCHES
 from drover.control.world import World
-from drover.control.world.claims import is_final, is_up, migration_bandwidth
+from drover.control.world.claims import FINAL_PLAN_PHASES, PLAN_UID_LABEL, is_final, is_up, migration_bandwidth
 
 KEPT_FINISHED = 5
 """Finished migrations of a VM that are kept to be read (as KubeVirt does); the plan keeps the summary of all."""
@@ -93,12 +93,13 @@ def _premature_end(migration: VirtualMachineMigration, vm: VirtualMachine | None
         return None
     name, status = migration.spec.virtual_machine_name, migration.status
     if vm is None or vm.deleting or (status.vm_uid and status.vm_uid != vm.uid):
-        gone = "is being deleted" if vm is not None and vm.deleting else f"does not exist in {migration.namespace}"
+        missing = f"does not exist in {migration.namespace}: create it, then another migration of it"
+        gone = "is being deleted" if vm is not None and vm.deleting else missing
         return End("Failed", "VirtualMachineDeleted", f"VirtualMachine {name} {gone}")
     if migration.deleting or (migration.spec.cancel and status.phase != "Commitment"):
         return End("Cancelled", "Cancelled", f"cancelled; {name} stays on {vm.status.host_name or 'no host'}")
     if not status.target_host:
-        return None
+        return _abandoned(migration, world)
     if not is_up(world.host(status.source_host)):
         return End("Failed", "SourceHostFailed", f"source host {status.source_host} is lost; {name} went with it")
     if not is_up(world.host(status.target_host)):
@@ -109,6 +110,21 @@ def _premature_end(migration: VirtualMachineMigration, vm: VirtualMachine | None
             "Failed", "VirtualMachineStopped", f"{name} is {vm.status.phase} on {vm.status.host_name or 'no host'}"
         )
     return _severed(migration, world)
+
+
+def _abandoned(migration: VirtualMachineMigration, world: World) -> End | None:
+    """A plan's migration that has not begun ends with its plan, which may not have known yet that it exists."""
+    spec = migration.spec
+    if not spec.plan_name:
+        return None
+    namespace = spec.plan_namespace or migration.namespace
+    plan = world.plan(namespace, spec.plan_name)
+    known = migration.metadata.labels.get(PLAN_UID_LABEL)
+    if plan is None or plan.deleting or (known is not None and known != plan.uid):
+        return End("Cancelled", "Cancelled", f"cancelled; its plan {namespace}/{spec.plan_name} is gone")
+    if plan.spec.cancel or plan.status.phase in FINAL_PLAN_PHASES:
+        return End("Cancelled", "Cancelled", f"cancelled; its plan {namespace}/{spec.plan_name} is over")
+    return None
 
 
 def _severed(migration: VirtualMachineMigration, world: World) -> End | None:

@@ -118,7 +118,9 @@ def stop_and_copy(migration: VirtualMachineMigration, vm: VirtualMachine, world:
         "Commitment",
         false("Ready", "InProgress", f"{migration.status.target_host} has the whole guest; moving the claim"),
         transition_started_at=done.at,
-        progress=progress.model_copy(update={"processed_bytes": sent, "remaining_bytes": 0, "percent": 99}),
+        progress=progress.model_copy(
+            update={"processed_bytes": sent, "remaining_bytes": 0, "percent": 99, "eta_seconds": POLICY.activation}
+        ),
         result=result_of(migration, state, done.result.downtime_seconds, sent),
     )
     return Outcome(status=status)

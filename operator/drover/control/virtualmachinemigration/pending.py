@@ -31,6 +31,8 @@ def pending(migration: VirtualMachineMigration, vm: VirtualMachine, world: World
     if vm.status.phase not in MIGRATABLE_PHASES:
         message = f"{vm.name} is {vm.status.phase}; only a running guest can be migrated live"
         return ended(migration, now, End("Failed", "NotMigratable", message))
+    if not _is_confirmed(vm, world):
+        return Outcome()  # it is only assumed to run there; the answer to that write wakes us
     other = world.migration_of(vm)
     if other is not None and is_final(other):
         return Outcome()  # until its end is confirmed, which wakes us
@@ -44,6 +46,15 @@ def pending(migration: VirtualMachineMigration, vm: VirtualMachine, world: World
     if isinstance(blocked, Blocked):
         return _wait(migration, now, blocked.queue)
     return _choose_target(migration, vm, world, now, blocked.exclude)
+
+
+def _is_confirmed(vm: VirtualMachine, world: World) -> bool:
+    confirmed = world.confirmed(vm.key)
+    return (
+        isinstance(confirmed, VirtualMachine)
+        and confirmed.status.phase in MIGRATABLE_PHASES
+        and confirmed.status.host_name == vm.status.host_name
+    )
 
 
 def _not_running_yet(migration: VirtualMachineMigration, vm: VirtualMachine, world: World, now: datetime) -> Outcome:

@@ -6,11 +6,12 @@ from typing import cast
 
 from drover.api.host import Host
 from drover.api.meta import AnyResource, Key
+from drover.api.migrationplan import MigrationPlan
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.outcome import Watch
 from drover.control.world import World
-from drover.control.world.claims import is_final, is_up
+from drover.control.world.claims import FINAL_PLAN_PHASES, is_final, is_up
 
 GATHER_SECONDS = 0.25
 
@@ -24,8 +25,10 @@ def _by_vm(before: AnyResource | None, after: AnyResource | None, world: World) 
 def _by_room(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
     """Migrations without a target, when a VM gave up its host."""
     old, new = cast("VirtualMachine | None", before), cast("VirtualMachine | None", after)
-    left = old is not None and old.status.host_name and (new is None or new.status.host_name != old.status.host_name)
-    return world.waiting_migrations[True] if left else []
+    if old is None or not old.status.host_name:
+        return []
+    kept = new is not None and (new.status.host_name, new.status.flavor) == (old.status.host_name, old.status.flavor)
+    return [] if kept else world.waiting_migrations[True]
 
 
 def _by_host(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
@@ -46,7 +49,15 @@ def _by_slot(before: AnyResource | None, after: AnyResource | None, world: World
     return world.waiting_migrations[True] if ended else []
 
 
+def _by_plan(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
+    """A plan's waiting migrations, when it is cancelled, ends or goes."""
+    plan = cast(MigrationPlan, after if after is not None else before)
+    over = after is None or plan.deleting or plan.spec.cancel or plan.status.phase in FINAL_PLAN_PHASES
+    return world.migrations_of_plan[plan.key] if over else []
+
+
 WATCHES = (
+    Watch("MigrationPlan", _by_plan),
     Watch("VirtualMachine", _by_vm),
     Watch("VirtualMachine", _by_room, GATHER_SECONDS),
     Watch("Host", _by_host),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drover.api.host import Host
-from drover.api.meta import Key
+from drover.api.meta import GROUP, Key
 from drover.api.nodepool import NodePool
 from drover.api.virtualmachine import ResolvedFlavor, VirtualMachine
 from drover.api.virtualmachinemigration import MigrationClaim, VirtualMachineMigration
@@ -11,6 +11,9 @@ from drover.api.volume import Volume
 from drover.model.placement import HostRow, Ratios, Resources, Weights
 
 FINAL_MIGRATION_PHASES = frozenset({"Succeeded", "Failed", "Cancelled"})
+FINAL_PLAN_PHASES = frozenset({"Succeeded", "PartiallySucceeded", "Failed", "Cancelled"})
+PLAN_UID_LABEL = f"{GROUP}/plan-uid"
+"""On a plan's migrations: which plan, so that one made anew under the same name is told apart."""
 
 
 def vm_claims(vm: VirtualMachine | None) -> dict[tuple[str, str], Resources]:

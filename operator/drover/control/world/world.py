@@ -53,7 +53,6 @@ class World:
         self._listeners: list[Listener] = []
         self.books = Books()
         self.vms_on = Index(_host_of_vm)
-        self.vms_in_pool = Index(lambda vm: [vm.status.node_pool_name] if vm.status.host_name else [])
         self.vms_of_flavor = Index(lambda vm: [vm.spec.flavor_ref.name])
         self.vms_of_image = Index(claims.images_of_vm)
         self.vms_of_network = Index(claims.networks_of_vm)
@@ -69,7 +68,6 @@ class World:
         self._indexes: dict[str, tuple[Index, ...]] = {
             "VirtualMachine": (
                 self.vms_on,
-                self.vms_in_pool,
                 self.vms_of_flavor,
                 self.vms_of_image,
                 self.vms_of_network,
@@ -202,8 +200,11 @@ class World:
         before = self.find(key)
         del self._observed[key.kind][key]
         self._assumed.pop(key, None)
+        assumed_over = self._assumed_over.pop(key, None)
         self._bury(known.uid)
         self._changed(key, before)
+        if assumed_over is not None:
+            self._tell(assumed_over, None)
         return True
 
     def _bury(self, uid: str) -> None:

@@ -67,10 +67,6 @@ class Ledger:
         """The uids of the virtual machines charged to the host."""
         return frozenset(self._claims.on(name).by_uid)
 
-    def hosts_of(self, pool: str) -> list[str]:
-        """The names of the pool's hosts, in natural order."""
-        return self.table.names(np.flatnonzero(self.table.in_pool(pool)))
-
     def overcommitted(self) -> list[tuple[str, tuple[str, ...]]]:
         """Hosts charged above what they may promise, in natural order, each with the resources concerned."""
         suspects = self.table.names(np.flatnonzero(self.table.room.min(axis=0) < 0))
