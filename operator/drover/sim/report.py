@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import cast
 
 from drover.api.host import Host
-from drover.api.meta import Condition
+from drover.api.meta import AnyResource, Condition
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.ports import EventRecord
+from drover.model.placement.hosts import NaturalKey, natural_key
 from drover.sim.simulation import Simulation
 
 
@@ -89,7 +90,7 @@ def report(sim: Simulation, start: datetime) -> Report:
         writes=sim.writes,
         timeline=tuple(_told(record, start) for record in sim.backend.events),
         phases=dict(sorted(Counter(vm.status.phase or "Pending" for vm in vms).items())),
-        hosts=tuple(_host(cast(Host, host)) for host in sim.store.objects(Host.KIND)),
+        hosts=tuple(_host(cast(Host, host)) for host in sorted(sim.store.objects(Host.KIND), key=_by_number)),
         migrations=tuple(_migration(cast(VirtualMachineMigration, m)) for m in migrations),
         waiting=tuple(_waiting(vm, why) for vm in vms if (why := _not_ready(vm)) is not None),
         failures=tuple(f"{failure.key}: {failure.error}" for failure in sim.backend.failures),
@@ -140,3 +141,7 @@ def _not_ready(vm: VirtualMachine) -> Condition | None:
 
 def _waiting(vm: VirtualMachine, why: Condition) -> Waiting:
     return Waiting(f"{vm.namespace}/{vm.name}", why.reason, why.message)
+
+
+def _by_number(host: AnyResource) -> NaturalKey:
+    return natural_key(host.name)
