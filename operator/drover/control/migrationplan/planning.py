@@ -241,4 +241,4 @@ def _makespan(
         model.schedule(batch, limits_of(world.pool(pool), plan.spec.limits.max_concurrent)).makespan
         for pool, batch in pools.items()
     ]
-    return round(max(spans, default=0.0), 3)
+    return round(max(spans, default=0.0), 1)

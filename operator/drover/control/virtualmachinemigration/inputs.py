@@ -93,7 +93,7 @@ def told(estimate: model.Estimate) -> MigrationEstimate:
     """The estimate as a status shows it: rounded to what a reader needs."""
     return MigrationEstimate(
         transfer_bytes=estimate.transfer_bytes,
-        duration_seconds=Quantiles(p50=round(estimate.duration_p50, 3), p90=round(estimate.duration_p90, 3)),
+        duration_seconds=Quantiles(p50=round(estimate.duration_p50, 1), p90=round(estimate.duration_p90, 1)),
         downtime_milliseconds=Quantiles(
             p50=round(estimate.downtime_p50 * 1000, 1), p90=round(estimate.downtime_p90 * 1000, 1)
         ),

@@ -86,7 +86,7 @@ def advanced(migration: VirtualMachineMigration, after: model.PassState, link: m
             "remaining_bytes": round(after.remaining),
             "elapsed_seconds": after.elapsed,
             "bandwidth_bytes_per_second": round(link.bandwidth),
-            "eta_seconds": round(eta, 3),
+            "eta_seconds": round(eta, 1),
         }
     )
 

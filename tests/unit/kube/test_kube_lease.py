@@ -1,0 +1,92 @@
+"""Leader election in loop time: hours pass in milliseconds, and nothing is left to a busy machine's pace."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from drover.kube.api import ApiError, UnansweredError
+from drover.kube.lease import Lease, LeaseLostError
+
+DURATION = 15
+
+pytestmark = [pytest.mark.looptime, pytest.mark.asyncio]
+
+
+class OneLease:
+    """The API server as far as one Lease goes: create, read, replace on the version read. ``up`` is its network."""
+
+    def __init__(self) -> None:
+        self.up = True
+        self._stored: dict[str, Any] | None = None
+        self._version = 0
+
+    async def request(
+        self, verb: str, resource: str, path: str, *, body: dict[str, Any] | None = None, **_: Any
+    ) -> dict[str, Any]:
+        await asyncio.sleep(0.01)
+        if not self.up:
+            raise UnansweredError(f"{verb} {resource} {path}: no route")
+        if verb == "get":
+            if self._stored is None:
+                raise ApiError(404, "not found")
+            return self._stored
+        assert body is not None
+        known = str(self._version) if self._stored is not None else None
+        if body["metadata"].get("resourceVersion") != known:
+            raise ApiError(409, "the object has been modified")
+        self._version += 1
+        self._stored = {"metadata": {**body["metadata"], "resourceVersion": str(self._version)}, "spec": body["spec"]}
+        return self._stored
+
+
+def contender(api: Any, identity: str) -> Lease:
+    return Lease(api, "drover-system", "drover", identity, DURATION)
+
+
+def clock() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def test_the_first_contender_leads_at_once_and_the_second_waits_out_a_lease_that_is_not_renewed() -> None:
+    api = OneLease()
+    first, second = contender(api, "a"), contender(api, "b")
+    assert await first.acquire() == 1
+    begun = clock()
+    assert await second.acquire() == 2
+    assert DURATION <= clock() - begun <= DURATION * 1.3
+    assert not first.held()
+
+
+async def test_a_lease_that_is_renewed_is_never_taken_over() -> None:
+    api = OneLease()
+    first, second = contender(api, "a"), contender(api, "b")
+    await first.acquire()
+    holding, waiting = asyncio.create_task(first.hold()), asyncio.create_task(second.acquire())
+    done, _ = await asyncio.wait([holding, waiting], timeout=3600)
+    assert not done
+    assert first.held()
+    for task in (holding, waiting):
+        task.cancel()
+
+
+async def test_a_holder_that_cannot_renew_gives_up_before_anybody_else_may_lead() -> None:
+    api = OneLease()
+    lease = contender(api, "a")
+    await lease.acquire()
+    begun = clock()
+    api.up = False
+    with pytest.raises(LeaseLostError, match=r"not renewed for 10\.0 s"):
+        await lease.hold()
+    assert clock() - begun <= DURATION * 2 / 3 + 0.1
+    assert not lease.held()
+
+
+async def test_a_lease_given_back_is_taken_without_waiting() -> None:
+    api = OneLease()
+    first, second = contender(api, "a"), contender(api, "b")
+    await first.acquire()
+    await first.release()
+    begun = clock()
+    assert await second.acquire() == 2
+    assert clock() - begun < 0.1
