@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from worlds import NOW, host, migration, moving, placed, vm, world_of
+from worlds import NOW, host, migration, moving, network, placed, vm, world_of
 
 from drover.control.engine.fencing import LONGEST_FLIGHT, highest_epoch, may_gain_a_claim
 
@@ -70,6 +70,10 @@ def test_a_vm_whose_host_came_back_a_moment_ago_may_be_on_its_way_elsewhere() ->
 
 def test_a_halted_vm_is_fenced_too_for_its_start_may_be_on_its_way() -> None:
     assert fenced(host(), vm(run_strategy="Halted", status={"phase": "Stopped"})) == {"a"}
+
+
+def test_a_network_without_a_segment_is_fenced_for_it_may_be_given_one() -> None:
+    assert fenced(network("new"), network("old", status={"segmentationID": 7})) == {"new"}
 
 
 def test_the_highest_epoch_is_that_of_any_vm_or_migration() -> None:

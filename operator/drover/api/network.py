@@ -121,6 +121,8 @@ class NetworkStatus(Status):
     """Addresses that VMs hold."""
     ports: Count = 0
     """VM interfaces on the network."""
+    leader_epoch: Count | None = None
+    """The operator instance that last owned this object, for fencing."""
 
 
 class Network(Resource[NetworkSpec, NetworkStatus]):

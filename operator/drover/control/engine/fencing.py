@@ -12,32 +12,36 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from drover.api.meta import AnyResource
+from drover.api.network import Network
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.conditions import since
 from drover.control.world import World
 from drover.control.world.claims import is_final, is_up
 
+LONGEST_FLIGHT = timedelta(minutes=10)
+"""No request of an earlier leader is on its way longer than this."""
+
 
 def highest_epoch(world: World) -> int:
     """The latest epoch any object was fenced with; 0 where none was."""
     vms = (vm.status.leader_epoch or 0 for vm in world.all(VirtualMachine))
     migrations = (migration.status.leader_epoch or 0 for migration in world.all(VirtualMachineMigration))
-    return max(chain(vms, migrations), default=0)
-
-
-LONGEST_FLIGHT = timedelta(minutes=10)
-"""No request of an earlier leader is on its way longer than this."""
+    networks = (network.status.leader_epoch or 0 for network in world.all(Network))
+    return max(chain(vms, migrations, networks), default=0)
 
 
 def may_gain_a_claim(world: World, now: datetime) -> Iterator[AnyResource]:
-    """VMs that could be placed, moved or resized, and migrations that are not over."""
+    """VMs that could be placed, moved or resized, migrations that are not over, networks without a segment."""
     for vm in world.all(VirtualMachine):
         if _may_gain(vm, world, now):
             yield vm
     for migration in world.all(VirtualMachineMigration):
         if not is_final(migration):
             yield migration
+    for network in world.all(Network):
+        if network.status.segmentation_id is None:
+            yield network
 
 
 def _may_gain(vm: VirtualMachine, world: World, now: datetime) -> bool:
