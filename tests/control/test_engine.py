@@ -145,7 +145,7 @@ def test_a_refused_write_is_forgotten_and_its_claim_given_back(code: int) -> Non
     engine, out = led(becomes("Running", host_name="p1-1"), host("p1-0"), host("p1-1"), vm(status=placed("p1-0")))
     engine.step([Refused(out.writes[0].id, code, "no")], later(0.001))
     assert engine.world.ledger.allocated("p1-1") == NO_RESOURCES
-    assert not engine.world.in_flight(A)
+    assert engine.world.find(A) is engine.world.confirmed(A)
 
 
 def test_after_a_conflict_the_object_is_decided_on_anew_from_what_it_is_now() -> None:
@@ -526,7 +526,7 @@ def test_who_is_deposed_forgets_what_is_in_flight_cancels_its_work_and_decides_n
     engine, out = led(becomes("Running", host_name="p1-1"), host("p1-0"), host("p1-1"), vm(status=placed("p1-0")))
     gone = engine.step([Deposed()], later(1))
     assert engine.state == "standby"
-    assert not engine.world.in_flight(A)
+    assert engine.world.find(A) is engine.world.confirmed(A)
     assert engine.world.ledger.allocated("p1-1") == NO_RESOURCES
     late = engine.step([accepted(out.writes[0], vm(status=placed("p1-0"))), Observed(newer(vm("b"), 3))], later(2))
     assert (gone.writes, late.writes, late.events, late.wake_at) == ([], [], [], None)

@@ -71,7 +71,7 @@ def test_an_assumption_about_the_first_does_not_survive_into_its_namesake() -> N
     world = world_of(host(), at(vm(), 5))
     world.assume(at(vm(status=placed()), 5))
     world.observe(at(vm(), 8, uid="second"))
-    assert not world.in_flight(vm().key)
+    assert world.find(vm().key) is world.confirmed(vm().key)
     assert world.vms_on["p1-0"] == []
 
 
@@ -93,7 +93,7 @@ def test_decisions_see_the_write_in_flight_and_confirmed_sees_it_only_once_answe
     assert (seen.status.host_name, confirmed.status.host_name) == ("p1-0", None)
     world.settle(vm().key)
     assert world.find(vm().key) == confirmed
-    assert not world.in_flight(vm().key)
+    assert world.find(vm().key) is world.confirmed(vm().key)
 
 
 def test_indexes_follow_what_decisions_see() -> None:

@@ -186,6 +186,17 @@ class Resource(Model, Generic[SpecT, StatusT]):
     def deleting(self) -> bool:
         return self.metadata.deletion_timestamp is not None
 
+    def as_owner(self) -> OwnerReference:
+        """The reference that makes a child go when this object goes, and this object wait for it."""
+        return OwnerReference(
+            api_version=API_VERSION,
+            kind=self.KIND,
+            name=self.name,
+            uid=self.uid,
+            controller=True,
+            block_owner_deletion=True,
+        )
+
 
 AnyResource = Resource[Any, Any]
 

@@ -187,7 +187,8 @@ def _host_of(vm: VirtualMachine) -> list[Key]:
     return [Key(Host.KIND, "", vm.status.host_name)] if vm.status.host_name else []
 
 
-def _place_of(vm: VirtualMachine) -> object:
+def place_of(vm: VirtualMachine) -> object:
+    """What of a VM counts for the totals of its host and pool."""
     return vm.status.host_name, vm.status.flavor
 
 
@@ -217,7 +218,7 @@ CONTROLLER = Controller(
     kind=Host.KIND,
     reconcile=reconcile,
     watches=(
-        Watch(VirtualMachine.KIND, on_change(_host_of, of=_place_of), after=1.0),
+        Watch(VirtualMachine.KIND, on_change(_host_of, of=place_of), after=1.0),
         Watch(VirtualMachineMigration.KIND, on_change(_ends_of, of=_course_of), after=1.0),
         Watch(MigrationPlan.KIND, on_change(_drained_by, of=lambda plan: plan.status), after=1.0),
         Watch(NodePool.KIND, _hosts_of_pool),

@@ -28,7 +28,7 @@ from drover.api.quantity import Quantity, human
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.conditions import Verdict, false, true
-from drover.control.host import amounts
+from drover.control.host import amounts, place_of
 from drover.control.outcome import Controller, Delete, Event, Outcome, Watch, warning
 from drover.control.scaling import POOL_LABEL, Scaling, index_of, is_empty, is_leaving, scale
 from drover.control.stage import Hold, Stage, conclude, counted, named, progressing, ready, waiting
@@ -203,10 +203,6 @@ def _pool_of_vm(vm: VirtualMachine) -> list[Key]:
     return [Key(NodePool.KIND, "", vm.status.node_pool_name)] if vm.status.node_pool_name else []
 
 
-def _place_of(vm: VirtualMachine) -> object:
-    return vm.status.host_name, vm.status.flavor
-
-
 def _by_migration(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
     """The target's pool, when a migration takes or gives back room there."""
     old, new = cast("VirtualMachineMigration | None", before), cast("VirtualMachineMigration | None", after)
@@ -226,7 +222,7 @@ CONTROLLER = Controller(
     reconcile=reconcile,
     watches=(
         Watch(Host.KIND, on_change(_pool_of_host, of=_course_of_host), after=1.0),
-        Watch(VirtualMachine.KIND, on_change(_pool_of_vm, of=_place_of), after=1.0),
+        Watch(VirtualMachine.KIND, on_change(_pool_of_vm, of=place_of), after=1.0),
         Watch(VirtualMachineMigration.KIND, _by_migration, after=1.0),
     ),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count, islice
 
 from drover.api.host import Host, HostSpec
-from drover.api.meta import API_VERSION, FINALIZER, GROUP, ObjectMeta, OwnerReference, Ref
+from drover.api.meta import FINALIZER, GROUP, ObjectMeta, Ref
 from drover.api.nodepool import NodePool
 from drover.control.outcome import Child, Create, Delete, Event, PatchSpec
 from drover.control.world import World
@@ -103,20 +103,12 @@ def _zone(pool: NodePool, hosts_in: Counter[str | None]) -> str | None:
 
 
 def _new_host(pool: NodePool, index: int, zone: str | None) -> Host:
-    owner = OwnerReference(
-        api_version=API_VERSION,
-        kind=pool.KIND,
-        name=pool.name,
-        uid=pool.uid,
-        controller=True,
-        block_owner_deletion=True,
-    )
     return Host(
         metadata=ObjectMeta(
             name=f"{pool.name}-{index}",
             labels={POOL_LABEL: pool.name},
             finalizers=(FINALIZER,),
-            owner_references=(owner,),
+            owner_references=(pool.as_owner(),),
         ),
         spec=HostSpec(pool_ref=Ref(name=pool.name), failure_domain=zone, hardware=pool.spec.template),
     )

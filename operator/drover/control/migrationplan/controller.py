@@ -16,9 +16,8 @@ attempt, so a crash between the status and the creation makes none twice.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, cast
 
-from drover.api.meta import FINALIZER, Key
+from drover.api.meta import FINALIZER
 from drover.api.migrationplan import MigrationPlan
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control import conditions
@@ -27,6 +26,7 @@ from drover.control.migrationplan import planning
 from drover.control.migrationplan.status import next_status, progress
 from drover.control.migrationplan.working import finished, work
 from drover.control.outcome import Child, Controller, Delete, Event, Outcome, PatchSpec, Watch, warning
+from drover.control.watching import on_change
 from drover.control.world import World
 from drover.control.world.claims import FINAL_PLAN_PHASES, PLAN_UID_LABEL, is_final, plan_of_migration
 
@@ -131,13 +131,14 @@ def _deleted(plan: MigrationPlan, world: World) -> Outcome:
     return Outcome(children=tuple(todo))
 
 
-def _by_migration(before: Any, after: Any, _world: World) -> list[Key]:
-    migration = cast(VirtualMachineMigration, after if after is not None else before)
-    if before is not None and after is not None and before.status.phase == after.status.phase:
-        return []
-    return plan_of_migration(migration)
-
-
 CONTROLLER = Controller(
-    MigrationPlan.KIND, reconcile, (Watch(VirtualMachineMigration.KIND, _by_migration, GATHER_SECONDS),)
+    MigrationPlan.KIND,
+    reconcile,
+    (
+        Watch(
+            VirtualMachineMigration.KIND,
+            on_change(plan_of_migration, of=lambda migration: migration.status.phase),
+            GATHER_SECONDS,
+        ),
+    ),
 )

@@ -8,12 +8,11 @@ from typing import Any
 from drover.api.migrationplan import MigrationPlan, PlanMigration
 from drover.control import conditions
 from drover.control.conditions import Verdict, true
-
-FINAL_ENTRY_PHASES = frozenset({"Succeeded", "Failed", "Cancelled"})
+from drover.control.world.claims import FINAL_MIGRATION_PHASES
 
 
 def is_active(entry: PlanMigration) -> bool:
-    return entry.migration is not None and entry.phase not in FINAL_ENTRY_PHASES
+    return entry.migration is not None and entry.phase not in FINAL_MIGRATION_PHASES
 
 
 def progress(entries: tuple[PlanMigration, ...]) -> str:
@@ -43,7 +42,7 @@ def next_status(
     elif ready.status != "True":
         verdicts += (true("Reconciling", ready.reason, ready.message),)
     skipped = sum(entry.reason == "AlreadySatisfied" or entry.phase == "Cancelled" for entry in entries)
-    done = sum(entry.phase in FINAL_ENTRY_PHASES for entry in entries)
+    done = sum(entry.phase in FINAL_MIGRATION_PHASES for entry in entries)
     counts = {
         "total": len(entries),
         "pending": sum(entry.phase == "Pending" and not is_active(entry) for entry in entries),

@@ -10,10 +10,10 @@ from drover.api.meta import GROUP, ObjectMeta
 from drover.api.migrationplan import MigrationPlan, PlanMigration, PlanResult
 from drover.api.virtualmachinemigration import VirtualMachineMigration, VirtualMachineMigrationSpec
 from drover.control.conditions import false, true
-from drover.control.migrationplan.status import FINAL_ENTRY_PHASES, is_active, kept, next_status, progress
+from drover.control.migrationplan.status import is_active, kept, next_status, progress
 from drover.control.outcome import Child, Create, Event, Outcome, PatchSpec, warning
 from drover.control.world import World
-from drover.control.world.claims import PLAN_UID_LABEL, is_final
+from drover.control.world.claims import FINAL_MIGRATION_PHASES, PLAN_UID_LABEL, is_final
 
 NOT_RETRIED = frozenset(
     {"VirtualMachineDeleted", "VirtualMachineStopped", "VirtualMachineNotFound", "NotMigratable", "Cancelled"}
@@ -29,7 +29,7 @@ def work(plan: MigrationPlan, world: World, now: datetime) -> Outcome:
     entries = tuple(_follow(plan, entry, world, now) for entry in plan.status.migrations)
     if plan.spec.cancel:
         return _cancel(plan, world, now, entries)
-    if all(entry.phase in FINAL_ENTRY_PHASES and entry.retry_after is None for entry in entries):
+    if all(entry.phase in FINAL_MIGRATION_PHASES and entry.retry_after is None for entry in entries):
         return finished(plan, world, now, entries, None)
     entries, started = _start(plan, entries, now)
     children = tuple(Create(_migration(plan, entry)) for entry in entries if _needs_creation(entry, world))
@@ -50,7 +50,7 @@ def work(plan: MigrationPlan, world: World, now: datetime) -> Outcome:
 def _follow(plan: MigrationPlan, entry: PlanMigration, world: World, now: datetime) -> PlanMigration:
     """The entry as its migration stands now."""
     migration = _child(entry, world)
-    if entry.phase in FINAL_ENTRY_PHASES or entry.migration is None:
+    if entry.phase in FINAL_MIGRATION_PHASES or entry.migration is None:
         return entry
     if migration is None:
         # Named but never seen: still to be created. Seen before and gone: somebody deleted it.
@@ -146,7 +146,7 @@ def _cancel(plan: MigrationPlan, world: World, now: datetime, entries: tuple[Pla
         else entry
         for entry in entries
     )
-    if all(entry.phase in FINAL_ENTRY_PHASES for entry in entries):
+    if all(entry.phase in FINAL_MIGRATION_PHASES for entry in entries):
         return finished(plan, world, now, entries, "Cancelled")
     children: list[Child] = []
     for entry in entries:

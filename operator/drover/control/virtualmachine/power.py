@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from drover.api.meta import GROUP
 from drover.api.virtualmachine import VirtualMachine
 from drover.control.outcome import Event, warning
+from drover.control.virtualmachine.status import WAITING_PHASES
 
 ACTION = f"{GROUP}/action"
 """Annotation with `verb@token`; a new token asks for the verb once more. It is never cleared."""
-WAITING_PHASES = frozenset({"Pending", "Provisioning", "Unschedulable"})
 VERBS = frozenset({"start", "stop", "restart", "pause", "resume"})
 
 

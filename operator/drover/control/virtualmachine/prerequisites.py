@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drover.api.flavor import Flavor
-from drover.api.meta import API_VERSION, Key, ObjectMeta, OwnerReference
+from drover.api.meta import Key, ObjectMeta
 from drover.api.quantity import human
 from drover.api.virtualmachine import (
     AttachedVolume,
@@ -193,15 +193,7 @@ def _from_template(vm: VirtualMachine, disk: VirtualMachineVolume) -> Volume:
     template = disk.template
     assert template is not None
     source = VolumeSource(type="Image", ref=template.image_ref) if template.image_ref else VolumeSource()
-    owner = OwnerReference(
-        api_version=API_VERSION,
-        kind=vm.KIND,
-        name=vm.name,
-        uid=vm.uid,
-        controller=True,
-        block_owner_deletion=True,
-    )
     return Volume(
-        metadata=ObjectMeta(name=volume_name(vm, disk.name), namespace=vm.namespace, owner_references=(owner,)),
+        metadata=ObjectMeta(name=volume_name(vm, disk.name), namespace=vm.namespace, owner_references=(vm.as_owner(),)),
         spec=VolumeSpec(size=template.size, class_name=template.class_name or "standard", source=source),
     )

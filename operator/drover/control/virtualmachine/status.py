@@ -10,6 +10,8 @@ from drover.api.virtualmachine import VirtualMachine, VirtualMachinePhase, Virtu
 from drover.control import conditions
 from drover.control.conditions import Verdict, false, true
 
+WAITING_PHASES = ("Unschedulable", "Pending", "Provisioning")
+"""Wanted on, and without a host."""
 ON_A_HOST = frozenset({"Starting", "Running", "Paused", "Migrating", "Stopping"})
 
 

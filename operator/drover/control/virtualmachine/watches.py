@@ -10,10 +10,11 @@ from drover.api.meta import AnyResource, Key
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.outcome import Watch
+from drover.control.virtualmachine.status import WAITING_PHASES
+from drover.control.watching import on_change
 from drover.control.world import World
 from drover.control.world.claims import is_final, is_up
 
-WAITING_PHASES = ("Unschedulable", "Pending", "Provisioning")
 GATHER_SECONDS = 0.25
 """Room often comes free in bursts: one look after several changes is enough."""
 
@@ -81,13 +82,7 @@ def _by_release(before: AnyResource | None, after: AnyResource | None, world: Wo
     return [] if kept else _waiting(world)
 
 
-def _by_migration(before: AnyResource | None, after: AnyResource | None, _world: World) -> list[Key]:
-    migration = cast(VirtualMachineMigration, after if after is not None else before)
-    old = cast("VirtualMachineMigration | None", before)
-    same = old is not None and after is not None and old.status.phase == migration.status.phase
-    # A Commitment counts once it is confirmed, and what was assumed looks no different from what is confirmed.
-    if same and migration.status.phase != "Commitment":
-        return []
+def _vm_of(migration: VirtualMachineMigration) -> list[Key]:
     return [Key(VirtualMachine.KIND, migration.namespace, migration.spec.virtual_machine_name)]
 
 
@@ -106,6 +101,6 @@ WATCHES = (
     Watch("Host", _by_host),
     Watch("Host", _by_room, GATHER_SECONDS),
     Watch("VirtualMachine", _by_release, GATHER_SECONDS),
-    Watch("VirtualMachineMigration", _by_migration),
+    Watch("VirtualMachineMigration", on_change(_vm_of, of=lambda migration: migration.status.phase)),
     Watch("VirtualMachineMigration", _by_migration_end, GATHER_SECONDS),
 )

@@ -1,4 +1,4 @@
-"""The in-memory view of everything, and the one place where claims are counted.
+"""The in-memory view of everything.
 
 An object is held twice while a write of it is in flight::
 
@@ -7,9 +7,9 @@ An object is held twice while a write of it is in flight::
         |                                  +-- write refused: forgotten-+
         +-- watch event or write response: a newer resourceVersion replaces an older one, never the reverse
 
-Decisions read the assumed object. *Claims* are counted for both: until the API server has answered, a VM that is
-about to leave a host still holds it, and one about to arrive holds it already. That is what lets one leader decide
-without waiting for its writes and never claim a host twice.
+Decisions read the assumed object. *Claims* are counted for both (``books``): until the API server has answered, a VM
+that is about to leave a host still holds it, and one about to arrive holds it already. That is what lets one leader
+decide without waiting for its writes and never claim a host twice.
 """
 
 from __future__ import annotations
@@ -102,9 +102,6 @@ class World:
     def confirmed(self, key: Key) -> AnyResource | None:
         """The object as the API server last told it, without what is only assumed."""
         return self._observed[key.kind].get(key)
-
-    def in_flight(self, key: Key) -> bool:
-        return key in self._assumed
 
     def all(self, kind: type[ResourceT]) -> Iterator[ResourceT]:
         for key in list(self._observed[kind.KIND]):
