@@ -9,7 +9,21 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from worlds import NOW, flavor, host, image, imported, later, migration, moving, placed, pool, vm
+from worlds import (
+    NOW,
+    condition,
+    flavor,
+    host,
+    image,
+    imported,
+    later,
+    migration,
+    moving,
+    placed,
+    pool,
+    priority_class,
+    vm,
+)
 
 from drover.api.kinds import parse
 from drover.api.meta import FINALIZER, AnyResource, Key, dump
@@ -349,6 +363,37 @@ def test_a_step_takes_no_more_than_its_budget_and_asks_to_be_stepped_again() -> 
     assert engine.reconciles == STEP_BUDGET + 10
 
 
+# Urgency
+
+
+def test_what_is_more_urgent_is_decided_first_in_whatever_order_it_was_observed() -> None:
+    by_priority = Controller(
+        "VirtualMachine", becomes("Running"), urgency=lambda subject, world: (-world.priority(subject).value,)
+    )
+    engine = Engine([by_priority], World(), fenced=False)
+    seen = vm("a"), vm("b", priority_class_name="urgent"), priority_class("urgent")
+    out = engine.step([*map(Observed, seen), Elected(1)], NOW)
+    assert [write.key for write in out.writes] == [B, A]
+
+
+def test_urgent_objects_that_are_woken_in_every_step_leave_the_others_their_turn() -> None:
+    decided: list[str] = []
+    woken = Watch("Host", lambda _before, _after, world: world.keys("VirtualMachine"))
+
+    def reconcile(subject: Any, _world: World, _now: datetime) -> Outcome:
+        decided.append(subject.name)
+        return IDLE
+
+    last = Controller("VirtualMachine", reconcile, (woken,), lambda subject, _world: (subject.name == "last",))
+    engine = Engine([last], World(), fenced=False)
+    crowd = [vm(f"m{n}") for n in range(STEP_BUDGET)]
+    engine.step([*map(Observed, (vm("last"), *crowd)), Elected(1)], NOW)
+    assert (len(decided), "last" in decided) == (STEP_BUDGET, False)
+    engine.step([Observed(host())], later(1))
+    assert decided[STEP_BUDGET] == "last"
+    assert len(decided) == 2 * STEP_BUDGET
+
+
 # Watching others
 
 
@@ -629,6 +674,53 @@ def test_vms_decided_in_one_step_never_overfill_a_host() -> None:
     phases = [cloud.vm(name).status.phase for name in "abcde"]
     assert sorted(str(phase) for phase in phases) == ["Running", "Running", "Running", "Unschedulable", "Unschedulable"]
     assert cloud.engine.world.ledger.overcommitted() == []
+
+
+def fates(cloud: Cloud) -> dict[str, str | None]:
+    """The phase of each VM, by name."""
+    return {key.name: resource.status.phase for key, resource in cloud.objects.items() if key.kind == "VirtualMachine"}
+
+
+URGENT = {"priority_class_name": "urgent"}
+TIGHT: tuple[AnyResource, ...] = (
+    pool(),
+    host("p1-1"),
+    flavor(memory={"guest": "20Gi"}),
+    flavor("giant", memory={"guest": "512Gi"}),
+    image(status=imported()),
+    priority_class("urgent"),
+)
+"""Room for three VMs, and a flavor that never fits."""
+
+
+def test_room_goes_to_the_higher_priority_and_then_to_the_older() -> None:
+    ages = {name: {"creation_timestamp": later(-seconds)} for name, seconds in (("old", 60), ("mid", 30), ("new", 1))}
+    waiting = [vm(name, **URGENT) for name in "xy"] + [vm(name, **made) for name, made in reversed(ages.items())]
+    cloud = Cloud(*TIGHT, *waiting)
+    cloud.run()
+    running = {name for name, phase in fates(cloud).items() if phase == "Running"}
+    assert running == {"x", "y", "old"}
+
+
+def test_vms_of_high_priority_that_fit_nowhere_stop_no_vm_of_lower_priority() -> None:
+    giants = [vm(f"giant-{n}", flavor_ref={"name": "giant"}, **URGENT) for n in range(20)]
+    cloud = Cloud(*TIGHT, *giants, *(vm(name) for name in "abc"))
+    cloud.run()
+    assert cloud.failures == []
+    assert fates(cloud) == dict.fromkeys((giant.name for giant in giants), "Unschedulable") | dict.fromkeys(
+        "abc", "Running"
+    )
+
+
+def test_vms_of_a_lost_host_are_restarted_by_restart_priority_and_before_any_vm_that_waits() -> None:
+    conditions = [condition("Ready", "False", "HostFailed"), condition("Fenced", "True", "Fenced")]
+    lost = host("p1-0", fault={"type": "Crash"}, status={"phase": "Failed", "conditions": conditions})
+    order = ("Lowest", "Low", "Medium", "High", "Highest")
+    vms = [vm(rank.lower(), highAvailability={"restartPriority": rank}, status=placed("p1-0")) for rank in order]
+    cloud = Cloud(*TIGHT, lost, vm("waits", **URGENT), *vms)
+    cloud.run()
+    running = {name for name, phase in fates(cloud).items() if phase == "Running"}
+    assert running == {"highest", "high", "medium"}
 
 
 def test_a_halved_clock_changes_no_outcome() -> None:

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from worlds import HARDWARE, flavor, host, placed, plan, pool, vm, world_of
 
 from drover.api.meta import AnyResource
-from drover.api.migrationplan import LabelSelector, MigrationPlan
-from drover.control.migrationplan.planning import MAX_VMS, Planned, compute, matches, scope
+from drover.api.migrationplan import MigrationPlan
+from drover.api.scheduling import LabelSelector
+from drover.control.migrationplan.planning import MAX_VMS, Planned, compute, scope
 from drover.control.virtualmachinemigration.inputs import limits_of
 from drover.control.world import World
+from drover.control.world.selectors import selector_of
 
 BASE: tuple[AnyResource, ...] = (pool(), host("p1-0"), host("p1-1"), host("p1-2"), flavor())
 
@@ -72,16 +74,16 @@ def test_a_drain_takes_the_vms_of_every_namespace_on_the_host() -> None:
 def test_expressions_match_as_in_kubernetes(expression: dict[str, Any], matched: set[str]) -> None:
     selector = LabelSelector.model_validate({"matchExpressions": [expression]})
     labels: dict[str, dict[str, str]] = {"front": {"tier": "front"}, "back": {"tier": "back"}, "none": {}}
-    assert {name for name, own in labels.items() if matches(selector, own)} == matched
+    assert {name for name, own in labels.items() if selector_of(selector).matches(own)} == matched
 
 
 def test_all_of_a_selector_must_match_and_an_empty_one_matches_everything() -> None:
     both = LabelSelector.model_validate(
         {"matchLabels": {"a": "1"}, "matchExpressions": [{"key": "b", "operator": "Exists"}]}
     )
-    assert matches(both, {"a": "1", "b": ""})
-    assert not matches(both, {"a": "1"})
-    assert matches(LabelSelector(), {})
+    assert selector_of(both).matches({"a": "1", "b": ""})
+    assert not selector_of(both).matches({"a": "1"})
+    assert selector_of(LabelSelector()).matches({})
 
 
 # Entries

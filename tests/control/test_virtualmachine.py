@@ -217,7 +217,10 @@ def test_a_vm_no_host_has_room_for_says_how_many_failed_on_what() -> None:
     assert status.phase == "Unschedulable"
     assert status.placement is not None
     assert status.placement.rejections == {"insufficient memory": 1, "cordoned": 1}
-    assert message(outcome, "Scheduled") == "0/2 hosts available: 1 cordoned, 1 insufficient memory"
+    assert message(outcome, "Scheduled") == (
+        "0/2 hosts available: 1 cordoned, 1 insufficient memory; "
+        "it would fit: uncordon p1-1; one more host like p1-0 in pool p1"
+    )
     assert reasons(outcome)["Scheduled"] == ("False", "NoCapacity")
     assert reasons(outcome)["Ready"] == ("False", "Unschedulable")
     assert reasons(outcome)["PrerequisitesReady"] == ("True", "Ready")

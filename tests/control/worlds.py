@@ -13,11 +13,12 @@ from typing import Any, TypeVar, cast
 from drover.api.flavor import Flavor
 from drover.api.host import Host
 from drover.api.image import Image
-from drover.api.kinds import KINDS, parse
+from drover.api.kinds import WATCHED, parse
 from drover.api.meta import FINALIZER, AnyResource, dump
 from drover.api.migrationplan import MigrationPlan
 from drover.api.network import Network
 from drover.api.nodepool import NodePool
+from drover.api.priorityclass import PriorityClass
 from drover.api.quantity import Quantity
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
@@ -54,7 +55,7 @@ def make(
     **metadata: Any,
 ) -> AnyResource:
     """An object as the API server would have it; ``status`` in wire form, ``metadata`` overrides what is made up."""
-    namespaced = KINDS[kind].NAMESPACED
+    namespaced = WATCHED[kind].NAMESPACED
     filled: dict[str, Any] = {
         "name": name,
         "namespace": namespace if namespaced else "",
@@ -192,6 +193,11 @@ def plan(
     if not spec.keys() & {"virtual_machines", "selector", "host_name"}:
         spec["virtual_machines"] = [{"name": "a"}]
     return cast(MigrationPlan, make("MigrationPlan", name, spec, namespace=namespace, status=status, **rest))
+
+
+def priority_class(name: str = "urgent", value: int = 1000, **fields: Any) -> PriorityClass:
+    spec, rest = _split(fields)
+    return cast(PriorityClass, make("PriorityClass", name, {"value": value} | spec, finalizer=False, **rest))
 
 
 def condition(type_: str, status: str, reason: str, message: str = "", since: datetime = NOW) -> dict[str, Any]:

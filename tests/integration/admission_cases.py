@@ -15,6 +15,9 @@ HARDWARE = {
 CHECKSUM = "sha256:" + "0a" * 32
 NETWORK = {"name": "eth0", "networkRef": {"name": "front"}}
 DISK = {"name": "data", "template": {"size": "10Gi"}}
+GPU = {"name": "gpu", "deviceName": "nvidia.com/H100"}
+TAINT = {"key": "dedicated", "value": "db", "effect": "NoSchedule"}
+WEB = {"matchLabels": {"app": "web"}}
 
 BASE: dict[str, dict[str, Any]] = {
     "NodePool": {
@@ -23,7 +26,12 @@ BASE: dict[str, dict[str, Any]] = {
         "failureDomains": [{"name": "z1"}, {"name": "z2", "weight": 2}],
     },
     "Host": {"poolRef": {"name": "p1"}, "failureDomain": "z1", "hardware": HARDWARE},
-    "Flavor": {"cpu": {"guest": 2}, "memory": {"guest": "4Gi"}, "rootDisk": {"size": "20Gi"}},
+    "Flavor": {
+        "cpu": {"guest": 2},
+        "memory": {"guest": "4Gi"},
+        "rootDisk": {"size": "20Gi"},
+        "gpus": [GPU],
+    },
     "Image": {
         "source": {"type": "HTTP", "http": {"url": "https://images.test/debian.qcow2"}},
         "size": "600Mi",
@@ -42,6 +50,7 @@ BASE: dict[str, dict[str, Any]] = {
             }
         ]
     },
+    "PlacementGroup": {"policy": "AntiAffinity", "topologyKey": "Rack"},
     "VirtualMachine": {
         "flavorRef": {"name": "m1.small"},
         "imageRef": {"name": "debian"},
@@ -76,7 +85,27 @@ def pool(start: str, end: str) -> dict[str, Any]:
     return subnet(allocationPools=[{"start": start, "end": end}])
 
 
+def cpu(**changes: Any) -> dict[str, Any]:
+    """The base flavor with its CPU changed."""
+    return {"cpu": changes}
+
+
+def tolerating(**toleration: Any) -> dict[str, Any]:
+    return {"placement": {"tolerations": [toleration]}}
+
+
+def near(**term: Any) -> dict[str, Any]:
+    """A VM with one affinity term."""
+    return {"placement": {"affinity": [{"type": "AntiAffinity", "labelSelector": WEB} | term]}}
+
+
+def spread(**constraint: Any) -> dict[str, Any]:
+    """A VM with one constraint of topology spread."""
+    return {"placement": {"topologySpread": [{"topologyKey": "Rack", "labelSelector": WEB} | constraint]}}
+
+
 NEW_FLAVOR = "create a new flavor and point spec.flavorRef of the VMs at it"
+NEW_GROUP = "create a new placement group and point spec.placement.placementGroupName of the VMs at it"
 NEW_MIGRATION = "cancel this migration and create another"
 NO_BOOT = "nothing to boot from: set imageRef or give one of volumes bootOrder 1"
 ONE_SCOPE = "set exactly one of virtualMachines, selector, hostName"
@@ -85,7 +114,17 @@ A_CIDR = "cidr must be an IPv4 range, such as 10.0.0.0/24"
 OVERLAP = "subnets of one network must not overlap: change one cidr"
 POOL_IPS = "allocationPools start and end must be IPv4 addresses, such as 10.0.0.10"
 SHA = "checksum must be sha256: followed by 64 lower-case hexadecimal digits"
-VALUES = "selector.matchExpressions needs values for In and NotIn, and none for Exists and DoesNotExist"
+VALUES = "matchExpressions needs values for In and NotIn, and none for Exists and DoesNotExist"
+DEDICATED = (
+    "dedicated CPUs cannot be overcommitted: remove cpu.allocationRatio, set it to 1, or set"
+    " cpu.dedicatedCPUPlacement to false"
+)
+NO_KEY = (
+    "tolerations[].key is empty, which needs operator Exists (every taint is tolerated): set key, the taint's,"
+    " or operator Exists"
+)
+EFFECTS = 'supported values: "NoSchedule", "PreferNoSchedule"'
+RATIO = r"should match '^[0-9]+(\.[0-9]{1,6})?$'"
 QUANTITY = r"should match '^[0-9]+(\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$'"
 
 CREATED = [
@@ -94,6 +133,83 @@ CREATED = [
     Case("NodePool", "no hosts", {"replicas": 0}),
     Case("NodePool", "weights of its own", {"placement": {"strategy": "Pack", "weights": {"network": 3}}}),
     Case("NodePool", "a fast model", {"driver": {"timeScale": "60", "seed": 7}}),
+    Case("NodePool", "zones of several racks", {"failureDomains": [{"name": "z1", "racks": 4}, {"name": "z2"}]}),
+    Case(
+        "NodePool", "two hosts to spare", {"admissionControl": {"policy": "HostFailures", "hostFailuresToTolerate": 2}}
+    ),
+    Case("NodePool", "a quarter to spare", {"admissionControl": {"policy": "Percentage", "percent": 25}}),
+    Case(
+        "NodePool",
+        "GPUs, taints and traits",
+        {
+            "cpuBaseline": "Cascadelake-Server",
+            "template": {
+                "cpu": {"model": "Icelake-Server"},
+                "gpus": [{"deviceName": "nvidia.com/H100", "count": 8}],
+                "taints": [TAINT, {"key": "dedicated", "effect": "PreferNoSchedule"}],
+                "traits": ["HW_CPU_X86_AVX512F", "CUSTOM_SSD"],
+            },
+        },
+    ),
+    Case(
+        "NodePool",
+        "an untold percentage to spare",
+        {"admissionControl": {"policy": "Percentage"}},
+        "spec.admissionControl",
+        "admissionControl.policy Percentage needs admissionControl.percent: the share to keep free, 1 to 99",
+    ),
+    Case(
+        "NodePool",
+        "everything to spare",
+        {"admissionControl": {"policy": "Percentage", "percent": 100}},
+        "spec.admissionControl.percent",
+        "should be less than or equal to 99",
+    ),
+    Case(
+        "NodePool",
+        "32 hosts to spare",
+        {"admissionControl": {"hostFailuresToTolerate": 32}},
+        "spec.admissionControl.hostFailuresToTolerate",
+        "should be less than or equal to 31",
+    ),
+    Case(
+        "NodePool",
+        "a zone of no racks",
+        {"failureDomains": [{"name": "z1", "racks": 0}]},
+        "spec.failureDomains[0].racks",
+        "should be greater than or equal to 1",
+    ),
+    Case(
+        "NodePool", "a baseline of no name", {"cpuBaseline": ""}, "spec.cpuBaseline", "should be at least 1 chars long"
+    ),
+    Case(
+        "NodePool",
+        "the same GPU twice",
+        {"template": {"gpus": [{"deviceName": "a", "count": 1}, {"deviceName": "a", "count": 2}]}},
+        "spec.template.gpus[1]",
+        'Duplicate value: {"deviceName":"a"}',
+    ),
+    Case(
+        "NodePool",
+        "GPUs without a number",
+        {"template": {"gpus": [{"deviceName": "a"}]}},
+        "spec.template.gpus[0].count",
+        "Required value",
+    ),
+    Case(
+        "NodePool",
+        "a trait twice",
+        {"template": {"traits": ["CUSTOM_SSD", "CUSTOM_SSD"]}},
+        "spec.template.traits[1]",
+        'Duplicate value: "CUSTOM_SSD"',
+    ),
+    Case(
+        "NodePool",
+        "a taint that would stop VMs",
+        {"template": {"taints": [TAINT | {"effect": "NoExecute"}]}},
+        "spec.template.taints[0].effect",
+        EFFECTS,
+    ),
     Case("NodePool", "no template", {"template": None}, "spec.template", "Required value"),
     Case("NodePool", "10001 hosts", {"replicas": 10001}, "spec.replicas", "should be less than or equal to 10000"),
     Case(
@@ -187,6 +303,16 @@ CREATED = [
         {"unschedulable": True, "maintenance": {"mode": "Drain", "reason": "BIOS"}},
     ),
     Case("Host", "crashed", {"fault": {"type": "Crash"}}),
+    Case("Host", "out of reach", {"fault": {"type": "NetworkPartition"}}),
+    Case("Host", "tainted, in a rack", {"rack": "r1", "taints": [TAINT]}),
+    Case(
+        "Host",
+        "one taint twice",
+        {"taints": [TAINT, TAINT | {"value": "web"}]},
+        "spec.taints[1]",
+        'Duplicate value: {"effect":"NoSchedule","key":"dedicated"}',
+    ),
+    Case("Host", "a taint without an effect", {"taints": [{"key": "a"}]}, "spec.taints[0].effect", "Required value"),
     Case("Host", "no pool", {"poolRef": None}, "spec.poolRef", "Required value"),
     Case("Host", "no hardware", {"hardware": None}, "spec.hardware", "Required value"),
     Case(
@@ -194,12 +320,72 @@ CREATED = [
         "a fault that is not modelled",
         {"fault": {"type": "Meltdown"}},
         "spec.fault.type",
-        'supported values: "None", "Crash"',
+        'supported values: "None", "Crash", "NetworkPartition"',
     ),
     # Flavor
     Case("Flavor", "no root disk, for booting from volumes", {"rootDisk": None}),
     Case("Flavor", "a workload of its own", {"model": {"hotSet": "1Gi", "zeroPageRatio": "1"}}),
     Case("Flavor", "a fraction of a gibibyte", {"memory": {"guest": "1.5Gi"}}),
+    Case("Flavor", "dedicated CPUs", cpu(dedicatedCPUPlacement=True)),
+    Case(
+        "Flavor",
+        "dedicated CPUs from two cells",
+        cpu(model="EPYC-Milan", dedicatedCPUPlacement=True, allocationRatio="1.0", numaNodes=2),
+    ),
+    Case("Flavor", "an odd number of vCPUs from one cell", cpu(guest=3, numaNodes=1, allocationRatio="2.5")),
+    Case("Flavor", "no GPU", {"gpus": None}),
+    Case(
+        "Flavor", "two GPUs of a kind, one of another", {"gpus": [GPU | {"count": 2}, {"name": "b", "deviceName": "x"}]}
+    ),
+    Case(
+        "Flavor",
+        "for some hosts only",
+        {
+            "traits": {"required": ["HW_CPU_X86_AVX512F"], "forbidden": ["CUSTOM_OLD"]},
+            "nodeSelector": {"drover.dev/disk": "ssd"},
+            "tolerations": [{"key": "dedicated", "value": "db", "effect": "NoSchedule"}],
+        },
+    ),
+    Case(
+        "Flavor",
+        "dedicated CPUs shared by two",
+        cpu(dedicatedCPUPlacement=True, allocationRatio="2"),
+        "spec.cpu",
+        DEDICATED,
+    ),
+    Case(
+        "Flavor",
+        "a ratio that is a word",
+        cpu(dedicatedCPUPlacement=True, allocationRatio="none"),
+        "spec.cpu.allocationRatio",
+        RATIO,
+    ),
+    Case(
+        "Flavor",
+        "next to no sharing",
+        cpu(allocationRatio="0.05"),
+        "spec.cpu.allocationRatio",
+        "cpu.allocationRatio must be at least 0.1: raise it, or remove it for the host's overcommit.cpu",
+    ),
+    Case(
+        "Flavor",
+        "an odd number of vCPUs from two cells",
+        cpu(guest=3, numaNodes=2),
+        "spec.cpu",
+        "cpu.numaNodes 2 takes half of cpu.guest from each of two cells: make cpu.guest even or set numaNodes to 1",
+    ),
+    Case("Flavor", "four cells", cpu(numaNodes=4), "spec.cpu.numaNodes", "should be less than or equal to 2"),
+    Case(
+        "Flavor", "17 GPUs", {"gpus": [GPU | {"count": 17}]}, "spec.gpus[0].count", "should be less than or equal to 16"
+    ),
+    Case("Flavor", "two GPUs of one name", {"gpus": [GPU, GPU]}, "spec.gpus[1]", 'Duplicate value: {"name":"gpu"}'),
+    Case(
+        "Flavor",
+        "a trait both required and forbidden",
+        {"traits": {"required": ["A", "B"], "forbidden": ["C", "B"]}},
+        "spec.traits",
+        "the same trait must not be in traits.required and in traits.forbidden: remove it from one of them",
+    ),
     Case("Flavor", "no CPU", {"cpu": {"guest": 0}}, "spec.cpu.guest", "should be greater than or equal to 1"),
     Case(
         "Flavor",
@@ -244,10 +430,12 @@ CREATED = [
         "spec.lifecycle.state",
         'supported values: "Active", "Deprecated", "Obsolete"',
     ),
-    Case("Flavor", "a field that does nothing", {"gpus": []}, "", 'unknown field "spec.gpus"'),
+    Case("Flavor", "a field that does nothing", {"extraSpecs": {}}, "", 'unknown field "spec.extraSpecs"'),
     # Image
     Case("Image", "an empty disk", {"source": {"type": "Blank", "http": None, "blank": {}}, "size": None}),
     Case("Image", "a checksum", {"checksum": CHECKSUM}),
+    Case("Image", "for some hosts only", {"requiredTraits": ["HW_CPU_X86_AVX512F"]}),
+    Case("Image", "a trait twice", {"requiredTraits": ["A", "A"]}, "spec.requiredTraits[1]", 'Duplicate value: "A"'),
     Case("Image", "no source", {"source": None}, "spec.source", "Required value"),
     Case(
         "Image",
@@ -380,6 +568,40 @@ CREATED = [
     Case("Network", "a pool of words", pool("first", "last"), "spec.subnets[0].allocationPools[0]", POOL_IPS),
     Case("Network", "a tiny MTU", {"mtu": 576}, "spec.mtu", "should be greater than or equal to 1280"),
     Case("Network", "a type for later", {"type": "VLAN"}, "spec.type", 'supported values: "Overlay"'),
+    # PlacementGroup
+    Case("PlacementGroup", "three to a rack", {"maxPerDomain": 3}),
+    Case("PlacementGroup", "three to a host, if need be more", {"policy": "SoftAntiAffinity", "maxPerDomain": 3}),
+    Case("PlacementGroup", "together", {"policy": "Affinity", "topologyKey": None}),
+    Case(
+        "PlacementGroup",
+        "together, three to a host",
+        {"policy": "SoftAffinity", "maxPerDomain": 3},
+        "spec",
+        "maxPerDomain is for policy AntiAffinity and SoftAntiAffinity only: remove it or create the group with one of"
+        " them",
+    ),
+    Case("PlacementGroup", "no policy", {"policy": None}, "spec.policy", "Required value"),
+    Case(
+        "PlacementGroup",
+        "an unknown policy",
+        {"policy": "Spread"},
+        "spec.policy",
+        'supported values: "Affinity", "AntiAffinity", "SoftAffinity", "SoftAntiAffinity"',
+    ),
+    Case(
+        "PlacementGroup",
+        "an unknown topology",
+        {"topologyKey": "Pod"},
+        "spec.topologyKey",
+        'supported values: "Host", "Rack", "FailureDomain"',
+    ),
+    Case(
+        "PlacementGroup",
+        "no room for anyone",
+        {"maxPerDomain": 0},
+        "spec.maxPerDomain",
+        "should be greater than or equal to 1",
+    ),
     # VirtualMachine
     Case("VirtualMachine", "booting from a volume", {"imageRef": None, "volumes": [DISK | {"bootOrder": 1}]}),
     Case("VirtualMachine", "halted and protected", {"runStrategy": "Halted", "deletionProtection": True}),
@@ -388,6 +610,83 @@ CREATED = [
         "VirtualMachine",
         "an address and a MAC asked for",
         {"networks": [NETWORK | {"ipAddress": "10.0.0.20", "macAddress": "52:54:00:12:34:56", "subnet": "a"}]},
+    ),
+    Case("VirtualMachine", "any taint tolerated", tolerating(operator="Exists")),
+    Case("VirtualMachine", "one taint tolerated", tolerating(key="dedicated", value="db", effect="PreferNoSchedule")),
+    Case("VirtualMachine", "away from every VM of its namespace", near(enforcement="Required", labelSelector={})),
+    Case("VirtualMachine", "in three racks at least", spread(minDomains=3, whenUnsatisfiable="DoNotSchedule")),
+    Case("VirtualMachine", "spread as far as possible", spread(maxSkew=2)),
+    Case("VirtualMachine", "one of a group", {"placement": {"placementGroupName": "web"}}),
+    Case(
+        "VirtualMachine", "urgent", {"priorityClassName": "urgent", "highAvailability": {"restartPriority": "Highest"}}
+    ),
+    Case("VirtualMachine", "first to go", {"preemptible": True, "highAvailability": {"maxRestarts": 0}}),
+    Case(
+        "VirtualMachine", "a nameless taint tolerated", tolerating(value="db"), "spec.placement.tolerations[0]", NO_KEY
+    ),
+    Case("VirtualMachine", "an empty name tolerated", tolerating(key=""), "spec.placement.tolerations[0]", NO_KEY),
+    Case(
+        "VirtualMachine",
+        "any value tolerated, and one",
+        tolerating(key="dedicated", operator="Exists", value="db"),
+        "spec.placement.tolerations[0]",
+        "tolerations[].value must be empty with operator Exists: remove value or set operator Equal",
+    ),
+    Case(
+        "VirtualMachine",
+        "an eviction tolerated",
+        tolerating(key="dedicated", operator="Exists", effect="NoExecute"),
+        "spec.placement.tolerations[0].effect",
+        EFFECTS,
+    ),
+    Case(
+        "VirtualMachine",
+        "away from nobody in particular",
+        near(labelSelector=None),
+        "spec.placement.affinity[0].labelSelector",
+        "Required value",
+    ),
+    Case(
+        "VirtualMachine",
+        "away from VMs with a label of no value",
+        near(labelSelector={"matchExpressions": [{"key": "tier", "operator": "NotIn"}]}),
+        "spec.placement.affinity[0].labelSelector.matchExpressions[0]",
+        VALUES,
+    ),
+    Case(
+        "VirtualMachine",
+        "a wish that counts double",
+        near(weight=101),
+        "spec.placement.affinity[0].weight",
+        "should be less than or equal to 100",
+    ),
+    Case(
+        "VirtualMachine",
+        "spread over nothing in particular",
+        spread(topologyKey=None),
+        "spec.placement.topologySpread[0].topologyKey",
+        "Required value",
+    ),
+    Case(
+        "VirtualMachine",
+        "three racks if possible",
+        spread(minDomains=3),
+        "spec.placement.topologySpread[0]",
+        "topologySpread[].minDomains needs whenUnsatisfiable DoNotSchedule: set it or remove minDomains",
+    ),
+    Case(
+        "VirtualMachine",
+        "an unknown place in the order of restarts",
+        {"highAvailability": {"restartPriority": "Now"}},
+        "spec.highAvailability.restartPriority",
+        'supported values: "Highest", "High", "Medium", "Low", "Lowest"',
+    ),
+    Case(
+        "VirtualMachine",
+        "restarted without end",
+        {"highAvailability": {"maxRestarts": 101}},
+        "spec.highAvailability.maxRestarts",
+        "should be less than or equal to 100",
     ),
     Case("VirtualMachine", "no flavor", {"flavorRef": None}, "spec.flavorRef", "Required value"),
     Case("VirtualMachine", "nothing to boot from", {"imageRef": None}, "spec", NO_BOOT),
@@ -548,6 +847,7 @@ CHANGED = [
     Case("NodePool", "scaled", {"replicas": 12}),
     Case("NodePool", "another template", {"template": {"memory": "512Gi"}}),
     Case("Host", "drained", {"maintenance": {"mode": "Drain"}}),
+    Case("Host", "tainted", {"taints": [TAINT]}),
     Case(
         "Host",
         "moved to another pool",
@@ -556,7 +856,17 @@ CHANGED = [
         "poolRef is immutable: delete the host; its pool makes another",
     ),
     Case("Flavor", "deprecated", {"lifecycle": {"state": "Deprecated", "replacementRef": {"name": "m2"}}}),
-    Case("Flavor", "more CPU", {"cpu": {"guest": 4}}, "spec.cpu", f"cpu is immutable: {NEW_FLAVOR}"),
+    Case("Flavor", "another toleration", {"tolerations": [{"operator": "Exists"}]}),
+    Case("Flavor", "CPUs of its own", cpu(dedicatedCPUPlacement=True), "spec.cpu", f"cpu is immutable: {NEW_FLAVOR}"),
+    Case(
+        "Flavor",
+        "more GPUs",
+        {"gpus": [GPU | {"count": 2}]},
+        "spec.gpus",
+        f"gpus is immutable: {NEW_FLAVOR}",
+    ),
+    Case("Flavor", "no GPU any more", {"gpus": None}, "spec", f"gpus cannot be added or removed: {NEW_FLAVOR}"),
+    Case("Flavor", "more CPU", cpu(guest=4), "spec.cpu", f"cpu is immutable: {NEW_FLAVOR}"),
     Case(
         "Flavor",
         "more memory",
@@ -625,6 +935,18 @@ CHANGED = [
         "spec.subnets[0]",
         "gatewayIP is immutable: guests use it; add another subnet",
     ),
+    Case("PlacementGroup", "more to a rack", {"maxPerDomain": 2}),
+    Case(
+        "PlacementGroup", "softened", {"policy": "SoftAntiAffinity"}, "spec.policy", f"policy is immutable: {NEW_GROUP}"
+    ),
+    Case(
+        "PlacementGroup",
+        "apart by host",
+        {"topologyKey": "Host"},
+        "spec.topologyKey",
+        f"topologyKey is immutable: {NEW_GROUP}",
+    ),
+    Case("VirtualMachine", "placed anew at its next start", near(topologyKey="FailureDomain")),
     Case("VirtualMachine", "resized and halted", {"flavorRef": {"name": "m1.large"}, "runStrategy": "Halted"}),
     Case("VirtualMachine", "a disk more", {"volumes": [DISK, {"name": "log", "volumeRef": {"name": "log"}}]}),
     Case(

@@ -238,6 +238,9 @@ def test_every_kind_is_established_under_its_short_names_and_category(kubectl: K
         ("virtualmachines.spec.deletionProtection", "True: the API server refuses to delete the VM."),
         ("images.spec.source.http.url", "A path with /missing/ answers 404"),
         ("nodepools.spec.template.overcommit", "Allocation ratios"),
+        ("nodepools.spec.template.cpu.sockets", "Each socket is one NUMA cell"),
+        ("placementgroups.spec.policy", "AntiAffinity: at most maxPerDomain in each."),
+        ("virtualmachines.spec.placement.affinity.labelSelector", "of this namespace only"),
         ("migrationplans.status.migrations.verdict", "Whether its copy ends."),
     ],
 )

@@ -188,15 +188,15 @@ def _range(node: Schema) -> Schema:
 
 
 def _empty_default(key: str, value: Any) -> bool:
-    """An empty list or map means the same as none, and would only be noise on every object."""
-    return key == "default" and value in ([], {})
+    """An empty list, map or string means the same as none, and would only be noise on every object."""
+    return key == "default" and value in ([], {}, "")
 
 
 def _without_empties(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     kept = {key: _without_empties(child) for key, child in value.items()}
-    return {key: child for key, child in kept.items() if child not in ([], {})}
+    return {key: child for key, child in kept.items() if child not in ([], {}, "")}
 
 
 def _without_defaults(node: Any) -> Any:

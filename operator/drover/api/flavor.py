@@ -6,12 +6,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from drover.api.meta import Model, Ref, Resource, Status
+from drover.api.hardware import CPUModel, DeviceName
+from drover.api.meta import Model, Ref, Resource, Status, Time
 from drover.api.quantity import Quantity, Ratio
+from drover.api.scheduling import Tolerations, Traits
 from drover.api.schema import (
     Column,
     Count,
+    ListMap,
+    NodeSelector,
     Rule,
+    ShortName,
     above_zero,
     fixed_presence,
     immutable,
@@ -29,12 +34,42 @@ ZeroPageRatio = Annotated[
 ]
 DirtyNoise = Annotated[Ratio, ratio_rule("double(self) <= 2.0", "dirtyNoise must be at most 2 (log-normal sigma)")]
 
+FlavorAllocationRatio = Annotated[
+    Ratio,
+    ratio_rule(
+        "double(self) >= 0.1",
+        "cpu.allocationRatio must be at least 0.1: raise it, or remove it for the host's overcommit.cpu",
+    ),
+]
+
 
 class FlavorCPU(Model):
     """Virtual processors."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!self.dedicatedCPUPlacement || !has(self.allocationRatio)"
+            " || !self.allocationRatio.matches('^[0-9]+([.][0-9]+)?$') || double(self.allocationRatio) == 1.0",
+            "dedicated CPUs cannot be overcommitted: remove cpu.allocationRatio, set it to 1, or set"
+            " cpu.dedicatedCPUPlacement to false",
+        ),
+        Rule(
+            "!has(self.numaNodes) || self.numaNodes != 2 || self.guest % 2 == 0",
+            "cpu.numaNodes 2 takes half of cpu.guest from each of two cells: make cpu.guest even or set numaNodes to 1",
+        ),
+    )
+
     guest: Annotated[int, Field(ge=1, le=1024)]
     """vCPUs the guest sees."""
+    model: CPUModel | None = None
+    """CPU model the guest must be given, such as Cascadelake-Server; the pool's baseline or the host's when absent."""
+    dedicated_cpu_placement: Annotated[bool, Field(alias="dedicatedCPUPlacement")] = False
+    """True: each vCPU has a hardware thread of its own."""
+    allocation_ratio: FlavorAllocationRatio | None = None
+    """vCPUs per hardware thread for VMs of this flavor, in place of the host's overcommit.cpu."""
+    numa_nodes: Annotated[int, Field(ge=1, le=2)] | None = None
+    """NUMA cells of the host that vCPUs and memory come from (Nova's hw:numa_nodes): 1, all from one; 2, half from
+    each of two; any mix when absent."""
 
 
 class FlavorMemory(Model):
@@ -52,6 +87,17 @@ class FlavorDisk(Model):
 
     size: Annotated[Quantity, above_zero("rootDisk.size")]
     """Size of the root disk; an image larger than this is refused."""
+
+
+class FlavorGPU(Model):
+    """GPUs of one kind that a VM of this flavor is given whole."""
+
+    name: ShortName
+    """Name of the entry, unique in the flavor."""
+    device_name: DeviceName
+    """Name of the kind of device, as hosts have it in hardware.gpus, such as nvidia.com/H100."""
+    count: Annotated[int, Field(ge=1, le=16)] = 1
+    """How many."""
 
 
 class FlavorNetwork(Model):
@@ -86,7 +132,10 @@ class FlavorLifecycle(Model):
 class FlavorSpec(Model):
     """The size, and how its guests behave."""
 
-    RULES: ClassVar[tuple[Rule, ...]] = (fixed_presence("rootDisk", _NEW_FLAVOR),)
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        fixed_presence("rootDisk", _NEW_FLAVOR),
+        fixed_presence("gpus", _NEW_FLAVOR),
+    )
 
     cpu: Annotated[FlavorCPU, immutable("cpu", _NEW_FLAVOR)]
     """Virtual processors. Immutable."""
@@ -94,12 +143,33 @@ class FlavorSpec(Model):
     """Memory. Immutable."""
     root_disk: Annotated[FlavorDisk | None, immutable("rootDisk", _NEW_FLAVOR)] = None
     """Root disk; absent for VMs that boot from a volume. Immutable."""
+    gpus: Annotated[tuple[FlavorGPU, ...], ListMap(("name",)), Field(max_length=8), immutable("gpus", _NEW_FLAVOR)] = ()
+    """GPUs. Immutable."""
     network: FlavorNetwork = FlavorNetwork()
     """Network share."""
+    traits: Traits = Traits()
+    """Traits a host must and must not have."""
+    node_selector: NodeSelector = Field(default_factory=dict)
+    """Hosts with these labels only, beside the VM's own selector."""
+    tolerations: Tolerations = ()
+    """Taints that do not keep VMs of this flavor off a host, beside the VM's own."""
     model: WorkloadModel = WorkloadModel()
     """How the modelled guest writes its memory."""
     lifecycle: FlavorLifecycle = FlavorLifecycle()
     """Whether new VMs may use the flavor."""
+
+
+class FlavorCapacity(Model):
+    """How many more VMs of the flavor fit."""
+
+    placeable: Count = 0
+    """VMs that fit now, one after another."""
+    placeable_after_host_failure: Count = 0
+    """VMs that fit after the loss of the host whose loss costs most."""
+    limiting_resource: Annotated[str, Field(max_length=64)] | None = None
+    """What runs out first, such as memory."""
+    computed_at: Time
+    """When this was counted."""
 
 
 class FlavorStatus(Status):
@@ -109,10 +179,12 @@ class FlavorStatus(Status):
     """spec.lifecycle.state, or Terminating."""
     instances: Count = 0
     """Virtual machines of this flavor."""
+    capacity: FlavorCapacity | None = None
+    """How many more fit."""
 
 
 class Flavor(Resource[FlavorSpec, FlavorStatus]):
-    """A named VM size: vCPUs, memory, root disk, bandwidth and the memory behaviour of its guests."""
+    """A named VM size: vCPUs, memory, root disk, GPUs, bandwidth, the hosts it needs and how its guests use memory."""
 
     KIND: ClassVar[str] = "Flavor"
     PLURAL: ClassVar[str] = "flavors"
@@ -123,7 +195,10 @@ class Flavor(Resource[FlavorSpec, FlavorStatus]):
         Column("CPU", ".spec.cpu.guest", "integer"),
         Column("Memory", ".spec.memory.guest"),
         Column("Disk", ".spec.rootDisk.size"),
+        Column("GPUs", ".spec.gpus[0].count", "integer", 1),
         Column("VMs", ".status.instances", "integer"),
+        Column("Placeable", ".status.capacity.placeable", "integer"),
+        Column("Limit", ".status.capacity.limitingResource", priority=1),
         Column("State", ".status.phase"),
     )
 

@@ -8,22 +8,43 @@ from pydantic import Field
 
 from drover.api.meta import Model
 from drover.api.quantity import Quantity, Ratio
-from drover.api.schema import Labels, ListMap, Rule, ShortName, above_zero, ratio_rule
+from drover.api.scheduling import Taints, Trait
+from drover.api.schema import Count, Labels, ListMap, ListSet, Rule, ShortName, above_zero, ratio_rule
 
 NICRole = Literal["Tenant", "Migration", "Storage", "Shared"]
 
 AllocationRatio = Annotated[Ratio, ratio_rule("double(self) >= 0.1", "overcommit ratios must be at least 0.1")]
 
+CPUModel = Annotated[str, Field(min_length=1, max_length=64)]
+"""A named CPU model, as libvirt names them: ``Cascadelake-Server``, ``EPYC-Milan``."""
+
+DeviceName = Annotated[str, Field(min_length=1, max_length=253)]
+"""The name of a kind of device, as KubeVirt names them: ``nvidia.com/H100``."""
+
+DeviceCounts = Annotated[dict[str, Count], Field(max_length=8)]
+"""Device names to numbers of them."""
+
 
 class HostCPU(Model):
     """Processors of a host."""
 
+    model: CPUModel | None = None
+    """CPU model, which decides between which hosts a running guest can move."""
     sockets: Annotated[int, Field(ge=1, le=16)] = 2
-    """Processor sockets."""
+    """Processor sockets. Each socket is one NUMA cell, with an equal share of the host's memory."""
     cores_per_socket: Annotated[int, Field(ge=1, le=512)]
     """Cores of each socket."""
     threads_per_core: Annotated[int, Field(ge=1, le=8)] = 2
     """Hardware threads of each core."""
+
+
+class HostGPU(Model):
+    """The GPUs of one kind in a host."""
+
+    device_name: DeviceName
+    """Name of the kind of device, which flavors ask for, such as nvidia.com/H100."""
+    count: Annotated[int, Field(ge=1, le=64)]
+    """How many the host has."""
 
 
 class NIC(Model):
@@ -63,7 +84,7 @@ class Reserved(Model):
 
 
 class Hardware(Model):
-    """A host's processors, memory, disk and cards, and how far they are overcommitted."""
+    """A host's processors, memory, disk, GPUs and cards, and how far they are overcommitted."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -89,6 +110,8 @@ class Hardware(Model):
     """Memory."""
     disk: Quantity = Quantity("0")
     """Local disk, which root disks of VMs use."""
+    gpus: Annotated[tuple[HostGPU, ...], ListMap(("deviceName",)), Field(max_length=8)] = ()
+    """GPUs, by the name of their kind."""
     nics: Annotated[tuple[NIC, ...], ListMap(("name",)), Field(max_length=8)] = ()
     """Network cards; without a Migration or Shared one nothing can be migrated live."""
     overcommit: Overcommit = Overcommit()
@@ -96,7 +119,11 @@ class Hardware(Model):
     reserved: Reserved = Reserved()
     """What the host keeps for itself."""
     labels: Labels = Field(default_factory=dict)
-    """Labels that nodeSelector of VMs and plans match."""
+    """Labels that nodeSelector of VMs, flavors and plans match."""
+    taints: Taints = ()
+    """What keeps VMs off the host unless they tolerate it."""
+    traits: Annotated[tuple[Trait, ...], ListSet(), Field(max_length=64)] = ()
+    """Qualities that flavors and images require or forbid, such as HW_CPU_X86_AVX512F."""
 
 
 class ResourceAmounts(Model):
@@ -108,3 +135,5 @@ class ResourceAmounts(Model):
     """Memory."""
     disk: Quantity = Quantity("0")
     """Local disk."""
+    gpus: DeviceCounts = Field(default_factory=dict)
+    """GPUs by the name of their kind."""

@@ -8,12 +8,13 @@ from pydantic import Field
 
 from drover.api.hardware import Hardware, ResourceAmounts
 from drover.api.meta import Model, NamespacedRef, Ref, Resource, Status
+from drover.api.scheduling import Taints
 from drover.api.schema import Bytes, Column, Count, Message, ShortName, Text, immutable
 from drover.api.virtualmachinemigration import MigrationPriority
 
 MaintenanceMode = Literal["None", "Drain"]
 PowerState = Literal["On", "Off"]
-FaultType = Literal["None", "Crash"]
+FaultType = Literal["None", "Crash", "NetworkPartition"]
 HostPhase = Literal["Ready", "NotReady", "Draining", "Maintenance", "Off", "Failed"]
 
 
@@ -33,7 +34,8 @@ class Fault(Model):
     """A fault to inject."""
 
     type: FaultType = "None"
-    """Crash: the host fails at once; its VMs restart elsewhere where highAvailability is enabled."""
+    """Crash: the host fails at once. NetworkPartition: its VMs run on, but nobody reaches it, so it is fenced.
+    Either way its VMs restart elsewhere where highAvailability is enabled."""
 
 
 class HostSpec(Model):
@@ -43,10 +45,14 @@ class HostSpec(Model):
     """The NodePool it belongs to. Immutable."""
     failure_domain: ShortName | None = None
     """The zone it stands in."""
+    rack: ShortName | None = None
+    """The rack in its failure domain; racks of the same name in different zones are different racks."""
     unschedulable: bool = False
     """True (cordoned): no new VM is placed here; those here run on."""
+    taints: Taints = ()
+    """What keeps VMs off this host unless they tolerate it, beside hardware.taints."""
     hardware: Hardware
-    """Processors, memory, disk, cards, overcommit and labels."""
+    """Processors, memory, disk, GPUs, cards, overcommit, labels, taints and traits."""
     maintenance: Maintenance = Maintenance()
     """Taking the host out of service."""
     power_state: PowerState = "On"

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from drover.api.meta import Model, Resource, Status, Time
 from drover.api.quantity import Quantity
+from drover.api.scheduling import TraitSet
 from drover.api.schema import Bytes, Column, Count, Rule, Text, above_zero, immutable
 
 ImageSourceType = Literal["HTTP", "Blank"]
@@ -103,6 +104,8 @@ class ImageSpec(Model):
     """Least memory a VM needs to boot it."""
     os: ImageOS | None = None
     """The operating system inside."""
+    required_traits: TraitSet = ()
+    """Traits a host must have to run a VM booted from it, such as HW_CPU_X86_AVX512F."""
     state: ImageState = "Active"
     """Deactivated: no new VM or volume may use it."""
     protected: bool = False

@@ -7,10 +7,12 @@ from typing import Any
 from drover.api.flavor import Flavor
 from drover.api.host import Host
 from drover.api.image import Image
-from drover.api.meta import API_VERSION, AnyResource, dump
+from drover.api.meta import AnyResource, dump
 from drover.api.migrationplan import MigrationPlan
 from drover.api.network import Network
 from drover.api.nodepool import NodePool
+from drover.api.placementgroup import PlacementGroup
+from drover.api.priorityclass import PriorityClass
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.api.volume import Volume
@@ -24,25 +26,29 @@ KINDS: dict[str, type[AnyResource]] = {
         Image,
         Volume,
         Network,
+        PlacementGroup,
         VirtualMachine,
         VirtualMachineMigration,
         MigrationPlan,
     )
 }
-"""Every kind by its name, referred-to kinds before those that refer to them."""
+"""Every kind of Drover's own by its name, referred-to kinds before those that refer to them."""
+
+WATCHED: dict[str, type[AnyResource]] = {PriorityClass.KIND: PriorityClass, **KINDS}
+"""Every kind the operator reads: Kubernetes' own that it only watches, and Drover's, in the same order."""
 
 BY_PLURAL: dict[str, type[AnyResource]] = {kind.PLURAL: kind for kind in KINDS.values()}
-"""Every kind by its plural, the word in its URL."""
+"""Every kind of Drover's own by its plural, the word in its URL."""
 
 
 def parse(raw: dict[str, Any]) -> AnyResource:
     """The typed object of a raw one, with the schema's defaults filled in.
 
-    Raises KeyError for a kind that is not Drover's, pydantic.ValidationError for a value its schema refuses.
+    Raises KeyError for a kind that is not watched, pydantic.ValidationError for a value its schema refuses.
     """
-    return KINDS[raw["kind"]].model_validate(raw)
+    return WATCHED[raw["kind"]].model_validate(raw)
 
 
 def manifest(resource: AnyResource) -> dict[str, Any]:
     """The wire form of an object with its apiVersion and kind: the inverse of `parse`."""
-    return {"apiVersion": API_VERSION, "kind": resource.KIND, **dump(resource)}
+    return {"apiVersion": resource.api_version(), "kind": resource.KIND, **dump(resource)}

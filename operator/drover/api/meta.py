@@ -152,6 +152,8 @@ StatusT = TypeVar("StatusT", bound=Status)
 class Resource(Model, Generic[SpecT, StatusT]):
     """One object of a kind. Subclasses fix the spec and status models and say how the kind is served."""
 
+    GROUP: ClassVar[str] = GROUP
+    VERSION: ClassVar[str] = VERSION
     KIND: ClassVar[str]
     PLURAL: ClassVar[str]
     SINGULAR: ClassVar[str]
@@ -165,6 +167,10 @@ class Resource(Model, Generic[SpecT, StatusT]):
     metadata: ObjectMeta
     spec: SpecT
     status: StatusT
+
+    @classmethod
+    def api_version(cls) -> str:
+        return f"{cls.GROUP}/{cls.VERSION}"
 
     @property
     def key(self) -> Key:
@@ -189,7 +195,7 @@ class Resource(Model, Generic[SpecT, StatusT]):
     def as_owner(self) -> OwnerReference:
         """The reference that makes a child go when this object goes, and this object wait for it."""
         return OwnerReference(
-            api_version=API_VERSION,
+            api_version=self.api_version(),
             kind=self.KIND,
             name=self.name,
             uid=self.uid,

@@ -8,11 +8,11 @@ from pydantic import Field
 
 from drover.api.meta import Model, Resource, Status, Time
 from drover.api.quantity import Duration
+from drover.api.scheduling import LabelSelector
 from drover.api.schema import (
     Bytes,
     Column,
     Count,
-    Labels,
     ListMap,
     Message,
     NamespaceName,
@@ -33,7 +33,6 @@ from drover.api.virtualmachinemigration import (
 )
 
 PlanMode = Literal["Execute", "DryRun"]
-SelectorOperator = Literal["In", "NotIn", "Exists", "DoesNotExist"]
 PlanPhase = Literal[
     "Pending",
     "Planned",
@@ -83,34 +82,6 @@ class PlannedVirtualMachine(Model):
     """Name of the VM, in the plan's namespace."""
     target_host_name: ObjectName | None = None
     """The host to move it to; chosen by placement when absent."""
-
-
-class SelectorRequirement(Model):
-    """One expression of a label selector."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "self.operator in ['In', 'NotIn'] ? (has(self.values) && self.values.size() > 0)"
-            " : (!has(self.values) || self.values.size() == 0)",
-            "selector.matchExpressions needs values for In and NotIn, and none for Exists and DoesNotExist",
-        ),
-    )
-
-    key: Annotated[str, Field(min_length=1, max_length=317)]
-    """Label name."""
-    operator: SelectorOperator
-    """How values are compared."""
-    values: Annotated[tuple[Annotated[str, Field(max_length=63)], ...], Field(max_length=64)] = ()
-    """Label values, for In and NotIn."""
-
-
-class LabelSelector(Model):
-    """A Kubernetes label selector; all of it must match, and an empty one matches everything."""
-
-    match_labels: Labels = Field(default_factory=dict)
-    """Labels and their values."""
-    match_expressions: Annotated[tuple[SelectorRequirement, ...], Field(max_length=16)] = ()
-    """Expressions over labels."""
 
 
 class PlanTarget(Model):

@@ -6,11 +6,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from drover.api.hardware import Hardware, ResourceAmounts
+from drover.api.hardware import CPUModel, Hardware, ResourceAmounts
 from drover.api.meta import Model, Resource, Status
 from drover.api.quantity import Ratio
 from drover.api.schema import Column, Count, ListMap, Rule, Scale, ShortName, name_at_most, ratio_rule
 
+AdmissionPolicy = Literal["Disabled", "HostFailures", "Percentage"]
 PlacementStrategy = Literal["Balance", "Pack"]
 DriverType = Literal["Simulated"]
 NodePoolPhase = Literal["Pending", "Ready", "Degraded", "Terminating"]
@@ -25,6 +26,8 @@ class FailureDomain(Model):
     """Name of the zone."""
     weight: Annotated[int, Field(ge=1, le=100)] = 1
     """Its share of the hosts, against the other zones' weights."""
+    racks: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Racks that the zone's hosts are dealt over in turn, named r1, r2 and so on; no racks when absent."""
 
 
 class PlacementWeights(Model):
@@ -54,6 +57,25 @@ class PoolPlacement(Model):
     """Balance: the emptiest host. Pack: the fullest one that fits."""
     weights: PlacementWeights = PlacementWeights()
     """How much each resource counts."""
+
+
+class AdmissionControl(Model):
+    """Capacity kept free so that the VMs of failed hosts can be restarted."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.policy != 'Percentage' || has(self.percent)",
+            "admissionControl.policy Percentage needs admissionControl.percent: the share to keep free, 1 to 99",
+        ),
+    )
+
+    policy: AdmissionPolicy = "Disabled"
+    """Disabled; HostFailures (the VMs of so many hosts still fit on the rest); Percentage (so much stays free).
+    A VM that would break it is not placed."""
+    host_failures_to_tolerate: Annotated[int, Field(ge=1, le=31)] = 1
+    """Hosts that may fail, for HostFailures."""
+    percent: Annotated[int, Field(ge=1, le=99)] | None = None
+    """Share of allocatable CPU and memory kept free, for Percentage."""
 
 
 class PoolMigration(Model):
@@ -94,8 +116,13 @@ class NodePoolSpec(Model):
     """Hardware of each new host; hosts that exist keep theirs."""
     failure_domains: Annotated[tuple[FailureDomain, ...], ListMap(("name",)), Field(max_length=32)] = ()
     """Zones the hosts are spread over by weight."""
+    cpu_baseline: CPUModel | None = None
+    """CPU model presented to every VM of the pool, so that it can run on and move to any of its hosts; without it
+    a VM sees its host's model."""
     placement: PoolPlacement = PoolPlacement()
     """How a host is chosen among those that fit."""
+    admission_control: AdmissionControl = AdmissionControl()
+    """Capacity kept free for the VMs of failed hosts."""
     migration: PoolMigration = PoolMigration()
     """Limits of live migration."""
     driver: PoolDriver = PoolDriver()
@@ -109,6 +136,15 @@ class Utilization(Model):
     """Allocated vCPUs, percent of allocatable."""
     memory_percent: Count = 0
     """Allocated memory, percent of allocatable."""
+
+
+class Failover(Model):
+    """Host failures the pool can take."""
+
+    tolerated: Count = 0
+    """Hosts that may fail, the largest first, with all their VMs restarted on the rest."""
+    required: Count = 0
+    """Hosts that admission control wants to be able to lose."""
 
 
 class NodePoolStatus(Status):
@@ -130,6 +166,8 @@ class NodePoolStatus(Status):
     """What VMs and migration targets hold."""
     virtual_machines: Count = 0
     """VMs on the hosts."""
+    failover: Failover | None = None
+    """Host failures the pool can take; absent while admission control is Disabled."""
     utilization: Utilization | None = None
     """Allocated share of allocatable."""
 
@@ -151,6 +189,7 @@ class NodePool(Resource[NodePoolSpec, NodePoolStatus]):
         Column("CPU%", ".status.utilization.cpuPercent", "integer"),
         Column("Mem%", ".status.utilization.memoryPercent", "integer"),
         Column("VMs", ".status.virtualMachines", "integer"),
+        Column("Failover", ".status.failover.tolerated", "integer"),
         Column("Strategy", ".spec.placement.strategy", priority=1),
     )
     SCALE: ClassVar[Scale | None] = Scale(".spec.replicas", ".status.replicas", ".status.selector")

@@ -78,6 +78,14 @@ class ListMap:
 
 
 @dataclass(frozen=True)
+class ListSet:
+    """A list of scalars that the API server merges and keeps unique."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(core_schema), LIST_TYPE: "set"}
+
+
+@dataclass(frozen=True)
 class Column:
     """One column of ``kubectl get``; priority 1 shows with ``-o wide`` only."""
 
@@ -114,10 +122,16 @@ Text = Annotated[str, Field(max_length=256)]
 Message = Annotated[str, Field(max_length=1024)]
 """A sentence for people, with numbers."""
 
-Labels = Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)]
+LabelName = Annotated[str, Field(min_length=1, max_length=317)]
+"""The name of a label or a taint: a DNS prefix and ``/``, if any, and a name."""
+
+LabelValue = Annotated[str, Field(max_length=63)]
+"""The value of a label or a taint."""
+
+Labels = Annotated[dict[str, LabelValue], Field(max_length=32)]
 """Label names to values."""
 
-NodeSelector = Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=16)]
+NodeSelector = Annotated[dict[str, LabelValue], Field(max_length=16)]
 """Labels a Host must carry, all of them."""
 
 Count = Annotated[int, Field(ge=0)]

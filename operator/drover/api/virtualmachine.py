@@ -7,8 +7,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from drover.api.flavor import DirtyNoise, ZeroPageRatio
+from drover.api.hardware import CPUModel, DeviceCounts
 from drover.api.meta import Model, NamespacedRef, Ref, Resource, Status, Time
 from drover.api.quantity import BigInteger, Quantity
+from drover.api.scheduling import AffinityTerm, Tolerations, TopologySpread
 from drover.api.schema import (
     Bytes,
     Column,
@@ -19,6 +21,7 @@ from drover.api.schema import (
     ObjectName,
     Rule,
     ShortName,
+    Text,
     above_zero,
     fixed_presence,
     immutable,
@@ -26,6 +29,7 @@ from drover.api.schema import (
 )
 
 RunStrategy = Literal["Always", "RerunOnFailure", "Once", "Manual", "Halted"]
+RestartPriority = Literal["Highest", "High", "Medium", "Low", "Lowest"]
 EvictionStrategy = Literal["LiveMigrate", "LiveMigrateIfPossible", "None"]
 VirtualMachinePhase = Literal[
     "Pending",
@@ -127,6 +131,14 @@ class VirtualMachinePlacement(Model):
     """Hosts of this pool only; of any pool when absent."""
     node_selector: NodeSelector = Field(default_factory=dict)
     """Hosts with these labels only."""
+    tolerations: Tolerations = ()
+    """Taints that do not keep the VM off a host."""
+    placement_group_name: ObjectName | None = None
+    """The PlacementGroup of this namespace that the VM is a member of."""
+    affinity: Annotated[tuple[AffinityTerm, ...], Field(max_length=8)] = ()
+    """Near or away from other VMs of this namespace."""
+    topology_spread: Annotated[tuple[TopologySpread, ...], Field(max_length=4)] = ()
+    """Evenly over hosts, racks or zones with other VMs of this namespace."""
 
 
 class HighAvailability(Model):
@@ -134,6 +146,10 @@ class HighAvailability(Model):
 
     enabled: bool = True
     """True: the VM is restarted on another host."""
+    restart_priority: RestartPriority = "Medium"
+    """Its place in the order in which the VMs of a failed host are restarted."""
+    max_restarts: Annotated[int, Field(ge=0, le=100)] = 5
+    """Host failures in 24 h it is restarted for; after so many it is not. 0: never."""
 
 
 class WorkloadModelOverride(Model):
@@ -173,6 +189,11 @@ class VirtualMachineSpec(Model):
     """Interfaces; the first one's address is status.primaryIP."""
     placement: VirtualMachinePlacement = VirtualMachinePlacement()
     """Where the VM may run."""
+    priority_class_name: ObjectName | None = None
+    """A PriorityClass of scheduling.k8s.io: VMs that wait are placed highest priority first; 0, or the priority of
+    the class that is globalDefault, when absent."""
+    preemptible: bool = False
+    """True: a VM of higher priority may stop this one to take its place."""
     eviction_strategy: EvictionStrategy = "LiveMigrate"
     """When its host is drained: LiveMigrate (must move, or the drain is blocked); LiveMigrateIfPossible (else
     it is stopped and started elsewhere); None (stopped and started elsewhere)."""
@@ -201,6 +222,15 @@ class ResolvedFlavor(Model):
     """Root disk on the host."""
     bandwidth_bytes_per_second: Bytes = 0
     """Network share."""
+    milli_threads: Count = 0
+    """Hardware threads taken whole, in thousandths, where the flavor's CPUs are dedicated or have an allocation ratio
+    of their own; the vCPUs are then not charged at the host's ratio."""
+    numa_nodes: Count = 0
+    """NUMA cells that vCPUs and memory come from; 0 = any mix."""
+    gpus: DeviceCounts = Field(default_factory=dict)
+    """GPUs by the name of their kind."""
+    cpu_model: CPUModel | None = None
+    """CPU model the flavor asks for."""
 
 
 class Interface(Model):
@@ -236,6 +266,8 @@ class HostScore(Model):
     """Name of the host."""
     score: float
     """0 to 1, higher is better."""
+    parts: Annotated[dict[str, float], Field(default_factory=dict, max_length=8)]
+    """What the score is the sum of."""
 
 
 class PlacementDecision(Model):
@@ -247,6 +279,8 @@ class PlacementDecision(Model):
     """The host chosen; absent where none fits."""
     strategy: Annotated[str, Field(max_length=32)] | None = None
     """The pool's strategy."""
+    weights: Annotated[dict[str, int], Field(default_factory=dict, max_length=8)]
+    """The pool's weights: with the strategy, the profile that decided."""
     score: float | None = None
     """Score of the host chosen, 0 to 1."""
     evaluated: Count = 0
@@ -257,6 +291,12 @@ class PlacementDecision(Model):
     """Reason to number of hosts rejected for it."""
     top_hosts: Annotated[tuple[HostScore, ...], Field(max_length=5)] = ()
     """The best hosts."""
+    would_fit_if: Annotated[tuple[Text, ...], Field(max_length=4)] = ()
+    """The smallest changes, each tried alone, with which it would fit, and on how many hosts."""
+    preempts: Annotated[tuple[NamespacedName, ...], Field(max_length=32)] = ()
+    """VMs of lower priority stopped to make room, as namespace/name."""
+    nominated_host_name: ObjectName | None = None
+    """The host where they make room."""
 
 
 class MigrationSummary(Model):
@@ -326,6 +366,10 @@ class VirtualMachineStatus(Status):
     """The pool of that host."""
     failure_domain: ShortName | None = None
     """The zone of that host."""
+    numa_cells: Annotated[tuple[Count, ...], Field(max_length=16)] = ()
+    """NUMA cells it holds on that host, from 0; none where its flavor names no numaNodes."""
+    cpu_model: CPUModel | None = None
+    """CPU model its guest was given at boot."""
     primary_ip: Annotated[str | None, Field(alias="primaryIP", max_length=45)] = None
     """Address of the first interface."""
     flavor: ResolvedFlavor | None = None
@@ -348,6 +392,8 @@ class VirtualMachineStatus(Status):
     """When the driver's work of the present phase began."""
     restarts: Count = 0
     """Restarts after crashes and host failures."""
+    host_failures: Annotated[tuple[Time, ...], Field(max_length=100)] = ()
+    """Host failures of the last 24 h it was restarted for, newest last."""
     last_action: Annotated[str, Field(max_length=128)] | None = None
     """Token of the last drover.dev/action (verb@token) carried out."""
     leader_epoch: Count | None = None

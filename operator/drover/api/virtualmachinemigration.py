@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from drover.api.hardware import DeviceCounts
 from drover.api.meta import Model, Resource, Status, Time
 from drover.api.schema import (
     Bytes,
@@ -102,6 +103,12 @@ class MigrationClaim(Model):
     """Local disk."""
     bandwidth_bytes_per_second: Bytes = 0
     """Network share."""
+    milli_threads: Count = 0
+    """Hardware threads taken whole, in thousandths, in place of vCPUs at the host's ratio."""
+    gpus: DeviceCounts = Field(default_factory=dict)
+    """GPUs by the name of their kind."""
+    numa_cells: Annotated[tuple[Count, ...], Field(max_length=16)] = ()
+    """NUMA cells of the target, from 0."""
 
 
 class MigrationProgress(Model):

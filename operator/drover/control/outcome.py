@@ -73,6 +73,9 @@ class Outcome:
 
 Reconcile = Callable[[Any, "World", datetime], Outcome]
 
+Urgency = tuple[Any, ...]
+"""An object's place among all that wait for a reconcile, of whatever kind: lower sorts first, ``()`` before all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:
@@ -92,3 +95,5 @@ class Controller:
     kind: str
     reconcile: Reconcile
     watches: tuple[Watch, ...] = ()
+    urgency: Callable[[Any, World], Urgency] | None = None
+    """(object, world) -> its place in the queue; ``()`` for every object where absent."""

@@ -13,8 +13,8 @@ from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
 from drover import __version__
-from drover.api.kinds import KINDS
-from drover.api.meta import API_VERSION, Key
+from drover.api.kinds import WATCHED
+from drover.api.meta import Key
 from drover.observe.metrics import Metrics
 
 REQUEST_TIMEOUT = 10.0
@@ -126,7 +126,7 @@ class Api:
 
 
 def path_of(key: Key, subresource: str = "") -> str:
-    """The URL path of one of Drover's objects."""
+    """The URL path of an object."""
     path = f"{collection_of(key.kind, key.namespace)}/{key.name}"
     return f"{path}/{subresource}" if subresource else path
 
@@ -134,7 +134,7 @@ def path_of(key: Key, subresource: str = "") -> str:
 def collection_of(kind: str, namespace: str = "") -> str:
     """The URL path of a kind: in one namespace, or everywhere when ``namespace`` is empty."""
     place = f"namespaces/{namespace}/" if namespace else ""
-    return f"/apis/{API_VERSION}/{place}{KINDS[kind].PLURAL}"
+    return f"/apis/{WATCHED[kind].api_version()}/{place}{WATCHED[kind].PLURAL}"
 
 
 def _decoded(data: bytes) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, cast
 
 import kopf
 
-from drover.api.kinds import KINDS
+from drover.api.kinds import WATCHED
 from drover.control.driver import Simulated
 from drover.control.engine import Engine
 from drover.control.outcome import Controller
@@ -130,7 +130,7 @@ class Operator:
                 group.create_task(self._measure_lag())
                 await self._list_everything()
                 self._synced = True
-                log.info("synced", extra={"objects": sum(self.world.count(kind) for kind in KINDS)})
+                log.info("synced", extra={"objects": sum(self.world.count(kind) for kind in WATCHED)})
                 await self._lead(group)
                 await self._audit()
         except BaseExceptionGroup as failed:
@@ -149,7 +149,7 @@ class Operator:
         self._metrics.set_leader(True)
 
     async def _list_everything(self) -> None:
-        for kind in KINDS:
+        for kind in WATCHED:
             resources, listed = await self.store.list_all(kind)
             for resource in resources:
                 self.runtime.put(Observed(resource))
@@ -167,7 +167,7 @@ class Operator:
             self._relisted.clear()
             if loop.time() >= full_at:
                 full_at = loop.time() + AUDIT_SECONDS
-                kinds = set(KINDS)
+                kinds = set(WATCHED)
             for kind in kinds:
                 self.runtime.put(await self.store.audit(kind))
 

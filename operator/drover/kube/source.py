@@ -7,8 +7,7 @@ from typing import Any
 
 import kopf
 
-from drover.api.kinds import KINDS
-from drover.api.meta import GROUP, VERSION
+from drover.api.kinds import WATCHED
 from drover.control.ports import Gone, Input, Observed
 from drover.kube.parsing import Parser, key_of
 from drover.observe.metrics import Metrics
@@ -31,8 +30,9 @@ class Source:
 
     def register(self, registry: kopf.OperatorRegistry) -> None:
         """Add the handlers, one a kind."""
-        for kind, model in KINDS.items():
-            on_event = kopf.on.event(GROUP, VERSION, model.PLURAL, registry=registry, id=f"observe-{model.PLURAL}")
+        for kind, model in WATCHED.items():
+            served = model.GROUP, model.VERSION, model.PLURAL
+            on_event = kopf.on.event(*served, registry=registry, id=f"observe-{model.PLURAL}")
             on_event(self._handler(kind))
 
     def _handler(self, kind: str) -> Callable[..., Any]:
@@ -43,7 +43,7 @@ class Source:
 
     def take(self, kind: str, event: str | None, raw: dict[str, Any]) -> None:
         """Enqueue one watch event; ``event`` is None for an object of a list."""
-        self._metrics.watch_event(KINDS[kind].PLURAL, event)
+        self._metrics.watch_event(WATCHED[kind].PLURAL, event)
         if event == "DELETED":
             key = key_of(kind, raw)
             self._parser.forget(key)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from drover.api.kinds import KINDS
+from drover.api.kinds import WATCHED
 from drover.api.meta import AnyResource, Key
 from drover.control.ports import Listed, Refused, Write, Written
 from drover.kube.api import Api, ApiError, UnansweredError, collection_of, path_of
@@ -26,7 +26,7 @@ WRITE_QUERY = (("fieldManager", "drover"), ("fieldValidation", "Strict"))
 
 
 class Store:
-    """Writes and lists Drover's objects."""
+    """Writes Drover's objects, and lists what is watched."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Store:
         except ApiError as error:
             if error.code != 409:
                 return Refused(write.id, error.code, error.message)
-            self._metrics.api_conflict(KINDS[write.key.kind].PLURAL)
+            self._metrics.api_conflict(WATCHED[write.key.kind].PLURAL)
             return await self._conflict(write, error)
         # A deletion is answered with a Status when the object is gone, with the object while finalizers hold it.
         deleted = write.verb == "delete" and raw.get("kind") != write.key.kind
@@ -82,7 +82,7 @@ class Store:
 
     async def _request(self, write: Write) -> dict[str, Any]:
         key = write.key
-        plural = KINDS[key.kind].PLURAL
+        plural = WATCHED[key.kind].PLURAL
         match write.verb:
             case "create":
                 path = collection_of(key.kind, key.namespace)
@@ -105,7 +105,7 @@ class Store:
 
     async def get(self, key: Key) -> AnyResource | None:
         """The object as it is now; None where it does not parse. Raises ApiError, 404 among them."""
-        raw = await self._api.request("get", KINDS[key.kind].PLURAL, path_of(key))
+        raw = await self._api.request("get", WATCHED[key.kind].PLURAL, path_of(key))
         return self._parser.parse(key.kind, raw)
 
     async def list_all(self, kind: str) -> tuple[list[AnyResource], Listed]:
@@ -149,7 +149,7 @@ class Store:
         while True:
             try:
                 return await self._api.request(
-                    "list", KINDS[kind].PLURAL, collection_of(kind), query=query, accept=accept, timeout=LIST_TIMEOUT
+                    "list", WATCHED[kind].PLURAL, collection_of(kind), query=query, accept=accept, timeout=LIST_TIMEOUT
                 )
             except UnansweredError as error:
                 attempt += 1

@@ -1,4 +1,4 @@
-"""A small cloud to try the operator on: two pools, four flavors, images, networks.
+"""A small cloud to try the operator on: two pools, four flavors, images, networks, priorities.
 
 It is tight on purpose: memory, addresses and migration slots run out, so that a claim counted wrongly shows.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from drover.api.meta import API_VERSION
+from drover.api.priorityclass import PriorityClass
 
 NAMESPACES = ("team-a", "team-b")
 FLAVORS = {"small": (1, "1Gi"), "medium": (2, "3Gi"), "large": (4, "6Gi"), "giant": (64, "512Gi")}
 IMAGES = ("debian", "blank", "flaky")
 NETWORKS = ("front", "back")
+PRIORITIES = {"urgent": 1000, "batch": -10}
 
 
 def manifest(kind: str, name: str, spec: dict[str, Any], namespace: str = "", **metadata: Any) -> dict[str, Any]:
@@ -73,10 +75,16 @@ def network(name: str, namespace: str) -> dict[str, Any]:
     return manifest("Network", name, {"subnets": [subnet]}, namespace)
 
 
+def priority_class(name: str, value: int) -> dict[str, Any]:
+    named = {"apiVersion": PriorityClass.api_version(), "kind": PriorityClass.KIND, "metadata": {"name": name}}
+    return {**named, "value": value}
+
+
 def base(seed: int) -> list[dict[str, Any]]:
     """Everything but VMs."""
     scale = ("1", "5", "20")[seed % 3]
     return [
+        *(priority_class(name, value) for name, value in PRIORITIES.items()),
         pool("a", 5, seed, scale),
         pool("b", 3, seed, scale),
         *(flavor(name) for name in FLAVORS),

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from drover.api.host import Host
-from drover.api.kinds import KINDS
+from drover.api.kinds import WATCHED
 from drover.api.meta import AnyResource
 from drover.api.nodepool import NodePool
 from drover.sim.shell import Shell
@@ -125,7 +125,7 @@ def mend_everything(sim: Simulation) -> None:
 
 
 def _watch(sim: Simulation) -> tuple[Shell, str]:
-    return sim.random.choice(sim.shells), sim.random.choice(list(KINDS))
+    return sim.random.choice(sim.shells), sim.random.choice(list(WATCHED))
 
 
 def _hosts(sim: Simulation) -> list[Host]:

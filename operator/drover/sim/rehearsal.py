@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from drover.api.kinds import KINDS
+from drover.api.kinds import WATCHED
 from drover.sim.faults import HOST_FAULTS, OPERATOR_FAULTS, Strikes
 from drover.sim.network import PERFECT, ROUGH
 from drover.sim.report import Report, report
@@ -32,8 +32,8 @@ def rehearse(
     """
     sim = Simulation(seed, weather=ROUGH if faults else PERFECT)
     start, end = sim.now, sim.now + duration
-    order = list(KINDS)
-    known = [raw for raw in manifests if raw.get("kind") in KINDS]
+    order = list(WATCHED)
+    known = [raw for raw in manifests if raw.get("kind") in WATCHED]
     for raw in sorted(known, key=lambda raw: order.index(raw["kind"])):
         sim.store.create(raw, sim.now)
     sim.start()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 
-from drover.api.kinds import KINDS
+from drover.api.kinds import WATCHED
 from drover.control.driver import Simulated
 from drover.control.engine import Engine
 from drover.control.ports import (
@@ -61,14 +61,14 @@ class Shell:
         """Until then the lease cannot be renewed and requests linger on their way. What makes a stale leader."""
         self._backend = backend
         self._driver = Simulated()
-        self._watches = {kind: WatchPosition() for kind in KINDS}
+        self._watches = {kind: WatchPosition() for kind in WATCHED}
         self._renewed: datetime | None = None
         self._waking_at: datetime | None = None
         self._attempts: dict[int, int] = {}
         """Attempts at each write that has not been answered."""
 
     def start(self) -> None:
-        for kind in KINDS:
+        for kind in WATCHED:
             self._list(kind)
         self._campaign()
 
@@ -96,7 +96,7 @@ class Shell:
         if self._renewed is None:
             if not self.partitioned and lease.acquire(self.name, now):
                 self._renewed = now
-                for kind in KINDS:
+                for kind in WATCHED:
                     self._list(kind)
                 self._step([Elected(lease.epoch)])
         elif not self.partitioned and lease.renew(self.name, now):

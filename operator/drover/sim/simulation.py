@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from random import Random
 
-from drover.api.kinds import KINDS
+from drover.api.kinds import WATCHED
 from drover.control.controllers import CONTROLLERS
 from drover.control.engine import Engine
 from drover.control.outcome import Controller
@@ -59,7 +59,7 @@ class Simulation:
         self._fenced = fenced
         self._make_world = make_world
         self._controllers = controllers
-        self._told = dict.fromkeys(KINDS, 0)
+        self._told = dict.fromkeys(WATCHED, 0)
         self._checked = 0
         self._turnover = 0
         self._started = 0

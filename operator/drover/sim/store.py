@@ -21,8 +21,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from drover.api.kinds import KINDS, manifest, parse
-from drover.api.meta import AnyResource, Key
+from drover.api.kinds import WATCHED, manifest, parse
+from drover.api.meta import AnyResource, Key, dump
 from drover.control.engine.patch import apply_merge_patch
 from drover.control.ports import Refused, Write, Written
 from drover.sim.watchlog import Change, WatchLog
@@ -138,13 +138,15 @@ class Store:
             after = {**before, "status": after.get("status", {})}
         else:
             server_set = {name: before["metadata"].get(name) for name in _SERVER_SET}
-            after = {**after, "status": before["status"], "metadata": {**after["metadata"], **server_set}}
-        after = manifest(_validated(after))
+            status = before.get("status", {})  # a PriorityClass has none
+            after = {**after, "status": status, "metadata": {**after["metadata"], **server_set}}
+        changed = _validated(after)
+        after = manifest(changed)
         if after == before:
             return current
         if not set(after["metadata"].get("finalizers", ())) <= set(current.metadata.finalizers) and (current.deleting):
             raise ApiError(INVALID, "no new finalizers can be added if the object is being deleted", current)
-        if after["spec"] != before["spec"]:
+        if dump(changed.spec) != dump(current.spec):
             after["metadata"]["generation"] += 1
         if current.deleting and not after["metadata"].get("finalizers"):
             return self._remove(after)
@@ -216,7 +218,7 @@ class Store:
 
 
 def _validated(raw: dict[str, Any]) -> AnyResource:
-    if raw.get("kind") not in KINDS:
+    if raw.get("kind") not in WATCHED:
         raise ApiError(NOT_FOUND, f"the server could not find the requested resource: {raw.get('kind')}")
     try:
         return parse(raw)

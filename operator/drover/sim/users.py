@@ -42,8 +42,13 @@ def create_vm(sim: Simulation) -> None:
         ],
         "evictionStrategy": random.choices(("LiveMigrate", "LiveMigrateIfPossible", "None"), (6, 2, 1))[0],
         "runStrategy": random.choices(("Always", "Manual", "Once"), (12, 1, 1))[0],
-        "highAvailability": {"enabled": random.random() < 0.85},
+        "highAvailability": {
+            "enabled": random.random() < 0.85,
+            "restartPriority": random.choice(("Highest", "Medium", "Lowest")),
+        },
     }
+    if random.random() < 0.3:
+        spec["priorityClassName"] = random.choice(tuple(cloud.PRIORITIES))
     if random.random() < 0.15:
         spec["placement"] = {"nodePoolName": random.choice("ab")}
     volumes = [v.name for v in sim.store.objects(Volume.KIND) if v.namespace == namespace]
@@ -188,8 +193,8 @@ def delete_volume(sim: Simulation) -> None:
 
 
 def delete_what_is_shared(sim: Simulation) -> None:
-    """Try to delete an image, a network or a flavor, which may be in use; whatever is gone is made anew."""
-    kind = sim.random.choice(("Image", "Network", "Flavor"))
+    """Try to delete what VMs name, which may be in use; whatever is gone is made anew."""
+    kind = sim.random.choice(("Image", "Network", "Flavor", "PriorityClass"))
     present = sim.store.objects(kind)
     if present:
         _delete(sim, sim.random.choice(present))

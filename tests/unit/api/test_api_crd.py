@@ -13,7 +13,7 @@ from drover.api.crd import SchemaError, structural
 from drover.api.kinds import KINDS
 from drover.api.meta import Model
 from drover.api.quantity import Quantity, Ratio
-from drover.api.schema import ListMap, Rule, immutable
+from drover.api.schema import ListMap, ListSet, Rule, immutable
 
 ROOT = Path(__file__).parents[3]
 
@@ -137,6 +137,30 @@ def test_a_map_list_names_its_keys() -> None:
     assert leaves["x-kubernetes-list-type"] == "map"
     assert leaves["x-kubernetes-list-map-keys"] == ["name"]
     assert leaves["items"]["required"] == ["name"]
+
+
+def test_a_set_says_so_and_stays_bounded() -> None:
+    traits = schema(Annotated[tuple[Annotated[str, Field(max_length=8)], ...], ListSet(), Field(max_length=2)])
+    assert traits == {
+        "type": "array",
+        "maxItems": 2,
+        "items": {"type": "string", "maxLength": 8},
+        "x-kubernetes-list-type": "set",
+    }
+
+
+def test_what_is_empty_by_default_is_not_written_on_objects() -> None:
+    class Inner(Model):
+        text: Annotated[str, Field(max_length=8)] = ""
+        labels: Annotated[dict[str, int], Field(max_length=2)] = Field(default_factory=dict)
+        share: Ratio = Ratio("0.5")
+
+    class Outer(Model):
+        inner: Inner = Inner()
+
+    inner = schema(Outer)["properties"]["inner"]
+    assert inner["default"] == {"share": "0.5"}
+    assert [name for name, child in inner["properties"].items() if "default" in child] == ["share"]
 
 
 def test_a_nested_default_is_written_out_in_full() -> None:

@@ -9,6 +9,7 @@ import pytest
 from samples import SPECS, raw
 
 from drover.api import crd, migrationplan
+from drover.api.flavor import Flavor
 from drover.api.kinds import BY_PLURAL, KINDS, manifest, parse
 from drover.api.meta import AnyResource, dump
 from drover.api.migrationplan import WORK_BEGUN
@@ -96,6 +97,9 @@ def test_acronyms_are_spelt_as_kubernetes_spells_them() -> None:
     assert dump(vm.status)["interfaces"] == status["interfaces"]
     migration = VirtualMachineMigration.model_validate(raw("VirtualMachineMigration") | {"status": {"vmUID": "u-1"}})
     assert dump(migration)["status"]["vmUID"] == "u-1"
+    flavor = Flavor.model_validate(raw("Flavor", cpu={"guest": 2, "dedicatedCPUPlacement": True}))
+    assert flavor.spec.cpu.dedicated_cpu_placement
+    assert dump(flavor)["spec"]["cpu"] == {"guest": 2, "dedicatedCPUPlacement": True}
 
 
 def test_an_absent_workload_model_stays_absent_so_that_the_flavors_counts() -> None:

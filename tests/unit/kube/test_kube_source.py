@@ -6,7 +6,7 @@ from typing import Any
 import kopf
 import pytest
 
-from drover.api.kinds import KINDS
+from drover.api.kinds import WATCHED
 from drover.api.meta import Key
 from drover.control.ports import Gone, Input, Observed
 from drover.kube.parsing import Parser
@@ -59,6 +59,22 @@ def test_a_deletion_is_told_even_of_an_object_that_never_parsed() -> None:
     assert received.inputs == [Gone(KEY, "u1")]
 
 
+def test_a_kind_of_kubernetes_own_is_observed_like_any_other() -> None:
+    raw = {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": "urgent", "uid": "u2", "resourceVersion": "9"},
+        "value": 1000,
+    }
+    received = Received()
+    received.source.take("PriorityClass", "ADDED", raw)
+    received.source.take("PriorityClass", "DELETED", raw)
+    observed, gone = received.inputs
+    assert isinstance(observed, Observed)
+    assert (observed.resource.key, observed.resource.spec.value) == (Key("PriorityClass", "", "urgent"), 1000)
+    assert gone == Gone(Key("PriorityClass", "", "urgent"), "u2")
+
+
 def test_an_object_that_does_not_parse_is_told_of_once_a_version_with_its_field(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -76,9 +92,9 @@ def test_kopf_watches_every_kind_and_does_nothing_else() -> None:
     registry = kopf.OperatorRegistry()
     Received().source.register(registry)
     handlers = list(registry._watching.get_all_handlers())
-    plurals = {handler.selector.any_name or handler.selector.plural for handler in handlers if handler.selector}
-    assert plurals == {kind.PLURAL for kind in KINDS.values()}
-    assert len(handlers) == len(KINDS)
+    served = {(s.group, s.version, s.any_name or s.plural) for s in (handler.selector for handler in handlers) if s}
+    assert served == {(kind.GROUP, kind.VERSION, kind.PLURAL) for kind in WATCHED.values()}
+    assert len(handlers) == len(WATCHED)
     assert not list(registry._changing.get_all_handlers())
     assert not list(registry._spawning.get_all_handlers())
     assert not list(registry._indexing.get_all_handlers())

@@ -25,7 +25,7 @@ from drover.control.engine import fencing
 from drover.control.engine.events import EventLog
 from drover.control.engine.patch import merge_patch
 from drover.control.engine.queue import Queue
-from drover.control.outcome import Child, Controller, Create, Event, Outcome, PatchSpec, Watch
+from drover.control.outcome import Child, Controller, Create, Event, Outcome, PatchSpec, Urgency, Watch
 from drover.control.ports import (
     Deposed,
     Elected,
@@ -70,7 +70,8 @@ class Engine:
         for controller in self._controllers.values():
             for watch in controller.watches:
                 self._watches[watch.kind].append(watch)
-        self._queue = Queue()
+        self._urgencies = {kind: given.urgency for kind, given in self._controllers.items() if given.urgency}
+        self._queue = Queue(self._urgency)
         self._in_flight: dict[Key, InFlight] = {}
         self._flights: dict[int, Key] = {}
         self._waiting: dict[Key, set[Key]] = defaultdict(set)
@@ -230,7 +231,7 @@ class Engine:
         self._in_flight.clear()
         self._flights.clear()
         self._waiting.clear()
-        self._queue = Queue()
+        self._queue = Queue(self._urgency)
 
     # Decisions
 
@@ -248,6 +249,11 @@ class Engine:
                     self._queue.add_at(key, self._now + timedelta(seconds=watch.after))
                 else:
                     self._queue.add(key)
+
+    def _urgency(self, key: Key) -> Urgency:
+        urgency = self._urgencies.get(key.kind)
+        resource = self.world.find(key) if urgency is not None else None
+        return urgency(resource, self.world) if urgency is not None and resource is not None else ()
 
     def _reconcile_due(self, out: Outputs) -> None:
         for _ in range(STEP_BUDGET):

@@ -1,31 +1,27 @@
 """Planning a MigrationPlan: which VMs, where to, and what it will take, before anything moves.
 
-Targets are chosen on a copy of the ledger on which every planned move is applied at once, so that two VMs are not
-sent into the same hole. The estimate schedules the moves over the same slots the migrations will wait for.
+Targets are chosen on the ledger with every planned move tried and in the end undone, so that two VMs are not sent
+into the same hole. The estimate schedules the moves over the same slots the migrations will wait for.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from drover.api.meta import Key
-from drover.api.migrationplan import (
-    LabelSelector,
-    MigrationPlan,
-    PlanEstimate,
-    PlanMigration,
-    SelectorRequirement,
-)
+from drover.api.migrationplan import MigrationPlan, PlanEstimate, PlanMigration
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import MigrationEstimate, Quantiles
 from drover.control.driver import POLICY
 from drover.control.virtualmachinemigration.inputs import guest_of, limits_of, link_of, told
 from drover.control.world import World
-from drover.control.world.claims import size_of
+from drover.control.world.requests import request_of
+from drover.control.world.selectors import selector_of
 from drover.model import migration as model
-from drover.model.placement import Ledger, Placed, Request, decide
+from drover.model.placement import Placed, Request, decide
+from drover.model.placement.whatif import Trial, trial
 
 MAX_WARNINGS = 16
 MAX_VMS = 500
@@ -55,21 +51,21 @@ class Move:
 
 
 def compute(plan: MigrationPlan, world: World) -> Planned:
-    ledger = world.ledger.copy()
     entries: list[PlanMigration] = []
     moves: list[Move] = []
     warnings: list[str] = []
-    for wanted in scope(plan, world):
-        vm = world.get(VirtualMachine, wanted.namespace, wanted.name)
-        entry = _settled(plan, wanted, vm)
-        if entry is None:
-            assert vm is not None
-            entry, warning = _target(plan, wanted, vm, ledger)
-            if entry.target:
-                moves.append(Move(vm, entry.target))
-            if warning:
-                warnings.append(warning)
-        entries.append(entry)
+    with trial(world.ledger) as attempt:
+        for wanted in scope(plan, world):
+            vm = world.get(VirtualMachine, wanted.namespace, wanted.name)
+            entry = _settled(plan, wanted, vm)
+            if entry is None:
+                assert vm is not None
+                entry, warning = _target(plan, wanted, vm, world, attempt)
+                if entry.target:
+                    moves.append(Move(vm, entry.target))
+                if warning:
+                    warnings.append(warning)
+            entries.append(entry)
     return _estimated(plan, world, entries, moves, warnings)
 
 
@@ -81,32 +77,13 @@ def scope(plan: MigrationPlan, world: World) -> list[Wanted]:
     if spec.host_name is not None:
         # The drain's next plan takes the rest.
         return [Wanted(key.namespace, key.name) for key in world.vms_on[spec.host_name][:MAX_VMS]]
+    selector = selector_of(spec.selector) if spec.selector is not None else None
     chosen = sorted(
         vm.key
         for vm in world.all(VirtualMachine)
-        if vm.namespace == plan.namespace and spec.selector and matches(spec.selector, vm.metadata.labels)
+        if vm.namespace == plan.namespace and selector is not None and selector.matches(vm.metadata.labels)
     )
     return [Wanted(key.namespace, key.name) for key in chosen]
-
-
-def matches(selector: LabelSelector, labels: dict[str, str]) -> bool:
-    """Kubernetes' label selector; all of it must match."""
-    return all(labels.get(name) == value for name, value in selector.match_labels.items()) and all(
-        _matches_expression(expression, labels) for expression in selector.match_expressions
-    )
-
-
-def _matches_expression(expression: SelectorRequirement, labels: dict[str, str]) -> bool:
-    present = expression.key in labels
-    match expression.operator:
-        case "Exists":
-            return present
-        case "DoesNotExist":
-            return not present
-        case "In":
-            return present and labels[expression.key] in expression.values
-        case "NotIn":
-            return not present or labels[expression.key] not in expression.values
 
 
 def _settled(plan: MigrationPlan, wanted: Wanted, vm: VirtualMachine | None) -> PlanMigration | None:
@@ -114,8 +91,8 @@ def _settled(plan: MigrationPlan, wanted: Wanted, vm: VirtualMachine | None) -> 
     if vm is None:
         return _entry(wanted, phase="Failed", reason="VirtualMachineNotFound")
     there = vm.status.host_name
-    if there is None:
-        return _entry(wanted, phase="Failed", reason="NotMigratable")
+    if there is None or (vm.status.flavor is not None and vm.status.flavor.gpus):
+        return _entry(wanted, phase="Failed", reason="NotMigratable", source=there)
     targets = [wanted.target] if wanted.target else plan.spec.target.host_names
     if there in targets:
         return _entry(wanted, phase="Succeeded", reason="AlreadySatisfied", source=there, target=there)
@@ -127,32 +104,32 @@ def _entry(wanted: Wanted, **fields: object) -> PlanMigration:
 
 
 def _target(
-    plan: MigrationPlan, wanted: Wanted, vm: VirtualMachine, ledger: Ledger
+    plan: MigrationPlan, wanted: Wanted, vm: VirtualMachine, world: World, attempt: Trial
 ) -> tuple[PlanMigration, str | None]:
-    """The entry with the target chosen and claimed on the copy, or without one and why."""
-    assert vm.status.flavor is not None
-    decision = decide(ledger, request_of(plan, wanted, vm))
+    """The entry with the target chosen and claimed on trial, or without one and why."""
+    there = str(vm.status.host_name)
+    request = _request(plan, wanted, vm, world)
+    decision = decide(attempt.ledger, request)
     if not isinstance(decision, Placed):
-        entry = _entry(wanted, phase="Pending", source=vm.status.host_name, reason="NoTarget", verdict="Blocked")
+        entry = _entry(wanted, phase="Pending", source=there, reason="NoTarget", verdict="Blocked")
         return entry, f"{wanted.namespace}/{wanted.name}: {decision.message}"
     # The VM keeps its source until it has moved, but by the time the last moves start the first have left.
-    for side in ("observed", "assumed"):
-        ledger.set_claims((vm.key, side), {})
-    ledger.set_claims(("plan", vm.uid), {(vm.uid, decision.host): size_of(vm.status.flavor)})
-    return _entry(wanted, phase="Pending", source=vm.status.host_name, target=decision.host), None
+    attempt.withdraw(vm.uid, there)
+    attempt.claim(vm.uid, request, decision.host)
+    return _entry(wanted, phase="Pending", source=there, target=decision.host), None
 
 
-def request_of(plan: MigrationPlan, wanted: Wanted, vm: VirtualMachine) -> Request:
+def _request(plan: MigrationPlan, wanted: Wanted, vm: VirtualMachine, world: World) -> Request:
     assert vm.status.flavor is not None
-    target = plan.spec.target
+    target, own = plan.spec.target, request_of(vm, vm.status.flavor, world)
     hosts = frozenset({wanted.target} if wanted.target else target.host_names)
-    pool = target.node_pool_name or vm.spec.placement.node_pool_name or vm.status.node_pool_name
-    return Request(
-        resources=size_of(vm.status.flavor),
-        pool=None if hosts else pool,
-        node_selector={**vm.spec.placement.node_selector, **target.node_selector},
+    return replace(
+        own,
+        pool=None if hosts else target.node_pool_name or own.pool or vm.status.node_pool_name,
+        node_selector={**target.node_selector, **own.node_selector},
         hosts=hosts or None,
         exclude=frozenset({str(vm.status.host_name), *target.exclude_hosts}),
+        unreserved=True,
     )
 
 

@@ -37,6 +37,7 @@ from drover.control.virtualmachine.migrating import commit_ready, follow_migrati
 from drover.control.virtualmachine.placing import start, stopped
 from drover.control.virtualmachine.power import Power, power_of
 from drover.control.virtualmachine.status import next_status
+from drover.control.virtualmachine.urgency import urgency
 from drover.control.virtualmachine.watches import WATCHES
 from drover.control.world import World
 
@@ -186,4 +187,4 @@ def _must_be_evicted(vm: VirtualMachine, world: World) -> bool:
     return vm.spec.eviction_strategy == "None"
 
 
-CONTROLLER = Controller(VirtualMachine.KIND, reconcile, WATCHES)
+CONTROLLER = Controller(VirtualMachine.KIND, reconcile, WATCHES, urgency)

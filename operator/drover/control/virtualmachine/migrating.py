@@ -84,6 +84,7 @@ def _commit(vm: VirtualMachine, migration: VirtualMachineMigration, world: World
         host_name=target.name,
         node_pool_name=target.spec.pool_ref.name,
         failure_domain=zone,
+        numa_cells=migration.status.resources.numa_cells if migration.status.resources else (),
         usage=usage.running(vm.status.usage, now, vm.status.flavor, zone),
         migration=MigrationSummary(last=migration.name, last_result="Succeeded"),
     )

@@ -7,14 +7,15 @@ from typing import Any
 
 from drover.api.virtualmachine import HostScore, PlacementDecision, VirtualMachine, VirtualMachinePhase
 from drover.control.conditions import false, true
-from drover.control.outcome import Event, Outcome, warning
+from drover.control.outcome import Event, Outcome
 from drover.control.virtualmachine import usage
+from drover.control.virtualmachine.choosing import choose, fellows_seen_at, request_for
 from drover.control.virtualmachine.power import Power
 from drover.control.virtualmachine.prerequisites import Missing, Ready, gather
+from drover.control.virtualmachine.refusing import unschedulable
 from drover.control.virtualmachine.status import next_status
 from drover.control.world import World
-from drover.control.world.claims import size_of
-from drover.model.placement import Placed, Refused, Request, decide
+from drover.model.placement import Placed, Refused
 
 FIRST_LOOK = timedelta(seconds=2)
 """What was applied together is often ready an instant later: a new VM waits so long before it says what is missing."""
@@ -35,14 +36,12 @@ def start(
     needs = gather(vm, world)
     if isinstance(needs, Missing):
         return _not_ready(vm, now, needs, kept)
-    request = Request(
-        resources=size_of(needs.flavor),
-        pool=vm.spec.placement.node_pool_name,
-        node_selector=vm.spec.placement.node_selector,
-    )
-    decision = decide(world.ledger, request)
+    if (look := fellows_seen_at(vm)) > now:
+        return Outcome(children=(), requeue_at=look)
+    request = request_for(vm, needs.flavor, world)
+    decision = choose(vm, request, world)
     if isinstance(decision, Refused):
-        return _unschedulable(vm, now, decision, kept)
+        return unschedulable(vm, world, now, request, decision, kept)
     return _place(vm, world, now, needs, decision, kept)
 
 
@@ -69,36 +68,9 @@ def _ready_reason(missing: str) -> str:
         "FlavorObsolete": "FlavorNotFound",
         "ImageNotFound": "ImageNotReady",
         "ImageTooLarge": "ImageNotReady",
+        "PlacementGroupNotFound": "Scheduling",
         "AddressUnavailable": "NetworkNotReady",
     }.get(missing, missing)
-
-
-def _unschedulable(vm: VirtualMachine, now: datetime, refused: Refused, kept: dict[str, Any]) -> Outcome:
-    decision = PlacementDecision(
-        decided_at=_decided_at(vm, dict(refused.rejections), now),
-        evaluated=refused.evaluated,
-        feasible=0,
-        rejections=dict(refused.rejections),
-    )
-    status = next_status(
-        vm,
-        now,
-        "Unschedulable",
-        false("Ready", "Unschedulable", refused.message),
-        prerequisites=true("PrerequisitesReady", "Ready"),
-        scheduled=false("Scheduled", refused.reason, refused.message),
-        placement=decision,
-        **kept,
-    )
-    known = decision == vm.status.placement
-    return Outcome(status=status, events=() if known else (warning("FailedScheduling", refused.message),))
-
-
-def _decided_at(vm: VirtualMachine, rejections: dict[str, int], now: datetime) -> datetime:
-    """The same refusal again is the same decision, and no write."""
-    before = vm.status.placement
-    same = before is not None and before.feasible == 0 and before.rejections == rejections
-    return before.decided_at if before is not None and same else now
 
 
 def _place(
@@ -110,17 +82,20 @@ def _place(
         decided_at=now,
         host_name=placed.host,
         strategy=placed.strategy,
+        weights=placed.weights._asdict(),
         score=placed.score,
         evaluated=placed.evaluated,
         feasible=placed.feasible,
         rejections={},
-        top_hosts=tuple(HostScore(host=name, score=score) for name, score in placed.top),
+        top_hosts=tuple(HostScore(host=top.host, score=top.score, parts=dict(top.parts)) for top in placed.top),
     )
     where = {
         "host_name": placed.host,
         "node_pool_name": host.spec.pool_ref.name,
         "failure_domain": host.spec.failure_domain,
         "flavor": needs.flavor,
+        "numa_cells": placed.cells,
+        "cpu_model": needs.flavor.cpu_model or world.ledger.table.known[placed.host].cpu_model,
         "interfaces": needs.interfaces,
         "primary_ip": needs.interfaces[0].ip_address if needs.interfaces else None,
         "volumes": needs.volumes,
@@ -145,6 +120,8 @@ def without_host(vm: VirtualMachine, at: datetime, phase: Any) -> dict[str, Any]
         "host_name": None,
         "node_pool_name": None,
         "failure_domain": None,
+        "numa_cells": (),
+        "cpu_model": None,
         "transition_started_at": None,
         "last_start_time": None,
         "usage": usage.storage_only(vm.status.usage, at, vm.status.flavor, phase),

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from math import ceil
 
-from drover.api.flavor import Flavor
+from drover.api.flavor import Flavor, FlavorCPU
 from drover.api.meta import Key, ObjectMeta
+from drover.api.placementgroup import PlacementGroup
 from drover.api.quantity import human
 from drover.api.virtualmachine import (
     AttachedVolume,
@@ -48,7 +51,7 @@ def gather(vm: VirtualMachine, world: World) -> Ready | Missing:
     flavor = resolve_flavor(vm, world)
     if isinstance(flavor, Missing):
         return flavor
-    missing = _image(vm, flavor, world) or _networks(vm, world)
+    missing = _image(vm, flavor, world) or _group(vm, world) or _networks(vm, world)
     if missing is not None:
         return missing
     volumes = _volumes(vm, world)
@@ -72,15 +75,36 @@ def resolve_flavor(vm: VirtualMachine, world: World) -> ResolvedFlavor | Missing
         replacement = flavor.spec.lifecycle.replacement_ref
         instead = f"use {replacement.name}" if replacement else "use one of `kubectl get flv`"
         return Missing("FlavorObsolete", f"flavor {name} takes no new VMs: {instead}", stalled=True)
+    return resolved(flavor)
+
+
+def resolved(flavor: Flavor) -> ResolvedFlavor:
+    """The copy of a flavor that its VMs hold."""
     spec = flavor.spec
+    gpus: Counter[str] = Counter()
+    for gpu in spec.gpus:
+        gpus[gpu.device_name] += gpu.count
     return ResolvedFlavor(
-        name=name,
+        name=flavor.name,
         generation=flavor.metadata.generation,
         vcpus=spec.cpu.guest,
         memory_bytes=spec.memory.guest.bytes,
         root_disk_bytes=spec.root_disk.size.bytes if spec.root_disk else 0,
         bandwidth_bytes_per_second=spec.network.bandwidth.bytes,
+        milli_threads=_milli_threads(spec.cpu),
+        numa_nodes=spec.cpu.numa_nodes or 0,
+        gpus=dict(gpus),
+        cpu_model=spec.cpu.model,
     )
+
+
+def _milli_threads(cpu: FlavorCPU) -> int:
+    """Thousandths of hardware threads, rounded up; 0 where the host's own ratio counts."""
+    if cpu.dedicated_cpu_placement:
+        return cpu.guest * 1000
+    if cpu.allocation_ratio is None:
+        return 0
+    return ceil(cpu.guest * 1000 / cpu.allocation_ratio.fraction)
 
 
 def _image(vm: VirtualMachine, flavor: ResolvedFlavor, world: World) -> Missing | None:
@@ -112,6 +136,14 @@ def _image(vm: VirtualMachine, flavor: ResolvedFlavor, world: World) -> Missing 
             )
             return Missing("ImageTooLarge", message, stalled=True)
     return None
+
+
+def _group(vm: VirtualMachine, world: World) -> Missing | None:
+    name = vm.spec.placement.placement_group_name
+    if name is None or world.get(PlacementGroup, vm.namespace, name) is not None:
+        return None
+    message = f"placement group {name} does not exist: create it, or remove spec.placement.placementGroupName"
+    return Missing("PlacementGroupNotFound", message, stalled=True)
 
 
 def _networks(vm: VirtualMachine, world: World) -> Missing | None:

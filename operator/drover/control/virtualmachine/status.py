@@ -32,7 +32,7 @@ def next_status(
         ready,
         *_prerequisites(phase, prerequisites),
         *_scheduled(phase, after, scheduled),
-        _live_migratable(phase),
+        _live_migratable(phase, after),
         *_restart_required(vm, phase, after),
         *_progressing(phase, ready, stalled),
     ]
@@ -53,7 +53,9 @@ def _scheduled(phase: str, after: VirtualMachineStatus, given: Verdict | None) -
         yield true("Scheduled", "Placed", f"on {after.host_name}")
 
 
-def _live_migratable(phase: str) -> Verdict:
+def _live_migratable(phase: str, after: VirtualMachineStatus) -> Verdict:
+    if after.flavor is not None and after.flavor.gpus:
+        return false("LiveMigratable", "PassthroughDevice", "its GPUs cannot be moved live: stop and start it instead")
     if phase in ("Running", "Migrating"):
         return true("LiveMigratable", "Migratable")
     return false("LiveMigratable", "NotRunning", "only a running guest can be migrated live")

@@ -80,12 +80,15 @@ def limits_of(pool: NodePool | None, max_concurrent: int | None = None) -> model
     )
 
 
-def claim_of(flavor: ResolvedFlavor) -> MigrationClaim:
+def claim_of(flavor: ResolvedFlavor, cells: tuple[int, ...]) -> MigrationClaim:
     return MigrationClaim(
         vcpus=flavor.vcpus,
         memory_bytes=flavor.memory_bytes,
         disk_bytes=flavor.root_disk_bytes,
         bandwidth_bytes_per_second=flavor.bandwidth_bytes_per_second,
+        milli_threads=flavor.milli_threads,
+        gpus=flavor.gpus,
+        numa_cells=cells,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from drover.api.host import Host
@@ -15,9 +16,10 @@ from drover.control.virtualmachinemigration.links import no_link, present_link
 from drover.control.virtualmachinemigration.queueing import Blocked, admission
 from drover.control.virtualmachinemigration.status import End, ended, next_status
 from drover.control.world import World
-from drover.control.world.claims import is_final, size_of
+from drover.control.world.claims import is_final
+from drover.control.world.requests import request_of
 from drover.model import migration as model
-from drover.model.placement import Refused, Request, decide
+from drover.model.placement import Refused, decide
 
 UNSCHEDULABLE_SECONDS = 300.0
 """Model seconds a migration waits for its VM to run, or for a target that fits (KubeVirt's pending timeout)."""
@@ -30,6 +32,9 @@ def pending(migration: VirtualMachineMigration, vm: VirtualMachine, world: World
         return _not_running_yet(migration, vm, world, now)
     if vm.status.phase not in MIGRATABLE_PHASES:
         message = f"{vm.name} is {vm.status.phase}; only a running guest can be migrated live"
+        return ended(migration, now, End("Failed", "NotMigratable", message))
+    if vm.status.flavor is not None and vm.status.flavor.gpus:
+        message = f"{vm.name} has GPUs, which cannot be moved live: stop and start it to move it"
         return ended(migration, now, End("Failed", "NotMigratable", message))
     if not _is_confirmed(vm, world):
         return Outcome()  # it is only assumed to run there; the answer to that write wakes us
@@ -87,22 +92,22 @@ def _choose_target(
 ) -> Outcome:
     assert vm.status.flavor is not None
     wanted = migration.spec.target_host_name
-    decision = decide(
-        world.ledger,
-        Request(
-            resources=size_of(vm.status.flavor),
-            pool=None if wanted else vm.spec.placement.node_pool_name or vm.status.node_pool_name,
-            node_selector={**vm.spec.placement.node_selector, **(migration.spec.added_node_selector or {})},
-            hosts=frozenset({wanted}) if wanted else None,
-            exclude=exclude | {str(vm.status.host_name)},
-        ),
+    own = request_of(vm, vm.status.flavor, world)
+    request = replace(
+        own,
+        pool=None if wanted else own.pool or vm.status.node_pool_name,
+        node_selector={**(migration.spec.added_node_selector or {}), **own.node_selector},
+        hosts=frozenset({wanted}) if wanted else None,
+        exclude=exclude | {str(vm.status.host_name)},
+        unreserved=True,
     )
+    decision = decide(world.ledger, request)
     if isinstance(decision, Refused):
         return _no_target(migration, world, now, decision, vm)
     target, source = world.host(decision.host), world.host(vm.status.host_name)
     assert target is not None
     assert source is not None
-    return _claim(migration, vm, source, target, world, now)
+    return _claim(migration, vm, source, target, decision.cells, world, now)
 
 
 def _no_target(
@@ -118,7 +123,13 @@ def _no_target(
 
 
 def _claim(
-    migration: VirtualMachineMigration, vm: VirtualMachine, source: Host, target: Host, world: World, now: datetime
+    migration: VirtualMachineMigration,
+    vm: VirtualMachine,
+    source: Host,
+    target: Host,
+    cells: tuple[int, ...],
+    world: World,
+    now: datetime,
 ) -> Outcome:
     assert vm.status.flavor is not None
     guest = guest_of(vm, world)
@@ -134,7 +145,7 @@ def _claim(
         false("Ready", "InProgress", f"preparing {target.name} for {vm.name} from {source.name}"),
         source_host=source.name,
         target_host=target.name,
-        resources=claim_of(vm.status.flavor),
+        resources=claim_of(vm.status.flavor, cells),
         vm_uid=vm.uid,
         start_timestamp=now,
         transition_started_at=now,

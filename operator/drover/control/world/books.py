@@ -13,14 +13,18 @@ from typing import cast
 from drover.api.host import Host
 from drover.api.meta import AnyResource, Key
 from drover.api.network import Network
-from drover.api.nodepool import NodePool
+from drover.api.nodepool import AdmissionControl, NodePool
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.world.claims import host_row, migration_claims, vm_claims, volumes_held_by
+from drover.control.world.cohorts import Cohorts
 from drover.model.addresses import AddressBook, AddressSpace, Subnet
-from drover.model.placement import Ledger
+from drover.model.placement import Ledger, Reserve
 
 Side = AnyResource | None
+Sides = tuple[Side, Side]
+"""One object as observed and as assumed."""
+SIDES = ("observed", "assumed")
 
 
 class Books:
@@ -32,6 +36,9 @@ class Books:
         self.macs = Holdings()
         self.segments = Holdings()
         self.attachments = Holdings()
+        self.cohorts = Cohorts()
+        self._vms: dict[str, dict[Key, Sides]] = defaultdict(dict)
+        self._migrations: dict[Key, dict[Key, Sides]] = defaultdict(dict)
         self._hosts: dict[str, Host] = {}
         self._pools: dict[str, NodePool] = {}
 
@@ -42,12 +49,9 @@ class Books:
         same_spec = same_spec and cast(AnyResource, before).deleting == cast(AnyResource, visible).deleting
         match key.kind:
             case VirtualMachine.KIND:
-                for side, vm in (("observed", observed), ("assumed", assumed)):
-                    self._count_vm((key, side), cast("VirtualMachine | None", vm))
+                self._take_vm(key, (observed, assumed))
             case VirtualMachineMigration.KIND:
-                for side, migration in (("observed", observed), ("assumed", assumed)):
-                    held = migration_claims(cast("VirtualMachineMigration | None", migration))
-                    self.ledger.set_claims((key, side), held)
+                self._take_migration(key, before, (observed, assumed))
             case Host.KIND:
                 self._count_host(key.name, cast("Host | None", visible))
             case NodePool.KIND if not same_spec:
@@ -66,12 +70,46 @@ class Books:
             found += [f"{what} {thing} has {len(holdings.holders(thing))} holders" for thing in shared]
         return found
 
-    def _count_vm(self, contributor: Hashable, vm: VirtualMachine | None) -> None:
-        self.ledger.set_claims(contributor, vm_claims(vm))
-        self.addresses.state(contributor, vm)
-        uid = vm.uid if vm else ""
-        self.macs.state(contributor, uid, [nic.mac for nic in vm.status.interfaces] if vm else ())
-        self.attachments.state(contributor, uid, volumes_held_by(vm) if vm else ())
+    def _take_vm(self, key: Key, sides: Sides) -> None:
+        vm = cast("VirtualMachine | None", _visible(sides))
+        together = self._vms[key.namespace]
+        if vm is None:
+            together.pop(key, None)
+        else:
+            together[key] = sides
+        # A selector that nobody named before may match anybody of the namespace.
+        affected = dict(together) if self.cohorts.learn(key, vm) else {}
+        for other, held in {**affected, key: sides}.items():
+            self._count_vm(other, held)
+
+    def _count_vm(self, key: Key, sides: Sides) -> None:
+        for side, vm in zip(SIDES, cast("tuple[VirtualMachine | None, ...]", sides), strict=True):
+            contributor = (key, side)
+            self.ledger.set_claims(contributor, vm_claims(vm, self.cohorts.marks(vm) if vm else frozenset()))
+            self.addresses.state(contributor, vm)
+            uid = vm.uid if vm else ""
+            self.macs.state(contributor, uid, [nic.mac for nic in vm.status.interfaces] if vm else ())
+            self.attachments.state(contributor, uid, volumes_held_by(vm) if vm else ())
+        for migration, held in self._migrations.get(key, {}).items():
+            self._count_migration(migration, key, held)
+
+    def _take_migration(self, key: Key, before: Side, sides: Sides) -> None:
+        migration = cast(VirtualMachineMigration, _visible(sides) or before)
+        vm = Key(VirtualMachine.KIND, key.namespace, migration.spec.virtual_machine_name)
+        if _visible(sides) is None:
+            self._migrations[vm].pop(key, None)
+        else:
+            self._migrations[vm][key] = sides
+        if not self._migrations[vm]:
+            del self._migrations[vm]
+        self._count_migration(key, vm, sides)
+
+    def _count_migration(self, key: Key, vm_key: Key, sides: Sides) -> None:
+        """A VM counts on the target of its migration as it does where it is."""
+        vm = cast("VirtualMachine | None", _visible(self._vms[vm_key.namespace].get(vm_key, (None, None))))
+        marks = self.cohorts.marks(vm) if vm is not None else frozenset()
+        for side, migration in zip(SIDES, cast("tuple[VirtualMachineMigration | None, ...]", sides), strict=True):
+            self.ledger.set_claims((key, side), migration_claims(migration, marks))
 
     def _count_network(self, contributor: Hashable, network: Network | None) -> None:
         segment = network.status.segmentation_id if network else None
@@ -91,9 +129,28 @@ class Books:
             self._pools.pop(name, None)
         else:
             self._pools[name] = pool
+        if (reserve := _reserve(pool)) is not None:
+            self.ledger.reserves[name] = reserve
+        else:
+            self.ledger.reserves.pop(name, None)
         for host in self._hosts.values():
             if host.spec.pool_ref.name == name:
                 self.ledger.upsert(host_row(host, pool))
+
+
+def _visible(sides: Sides) -> Side:
+    observed, assumed = sides
+    return assumed if assumed is not None else observed
+
+
+def _reserve(pool: NodePool | None) -> Reserve | None:
+    match pool.spec.admission_control if pool is not None else None:
+        case AdmissionControl(policy="HostFailures", host_failures_to_tolerate=failures):
+            return Reserve(host_failures=failures)
+        case AdmissionControl(policy="Percentage", percent=percent):
+            return Reserve(percent=percent or 0)
+        case _:
+            return None
 
 
 class Holdings:

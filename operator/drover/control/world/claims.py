@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from drover.api.host import Host
 from drover.api.meta import GROUP, Key
 from drover.api.nodepool import NodePool
 from drover.api.virtualmachine import ResolvedFlavor, VirtualMachine
 from drover.api.virtualmachinemigration import MigrationClaim, VirtualMachineMigration
 from drover.api.volume import Volume
-from drover.model.placement import HostRow, Ratios, Resources, Weights
+from drover.model.placement import Claim, HostRow, Ratios, Resources, Taint, Weights
+from drover.model.placement.cpumodels import provides
 
 FINAL_MIGRATION_PHASES = frozenset({"Succeeded", "Failed", "Cancelled"})
 FINAL_PLAN_PHASES = frozenset({"Succeeded", "PartiallySucceeded", "Failed", "Cancelled"})
@@ -16,31 +19,47 @@ PLAN_UID_LABEL = f"{GROUP}/plan-uid"
 """On a plan's migrations: which plan, so that one made anew under the same name is told apart."""
 
 
-def vm_claims(vm: VirtualMachine | None) -> dict[tuple[str, str], Resources]:
-    """The host a VM's status says it holds."""
+def vm_claims(vm: VirtualMachine | None, marks: frozenset[Hashable]) -> dict[tuple[str, str], Claim]:
+    """The host a VM's status says it holds. ``marks``: what it counts under there."""
     if vm is None or not vm.status.host_name or vm.status.flavor is None:
         return {}
-    return {(vm.uid, vm.status.host_name): size_of(vm.status.flavor)}
+    return {(vm.uid, vm.status.host_name): Claim(size_of(vm.status.flavor), vm.status.numa_cells, marks)}
 
 
-def migration_claims(migration: VirtualMachineMigration | None) -> dict[tuple[str, str], Resources]:
+def migration_claims(
+    migration: VirtualMachineMigration | None, marks: frozenset[Hashable]
+) -> dict[tuple[str, str], Claim]:
     """The target a migration holds for its VM. It is charged once, with the VM, after the commit."""
     if migration is None or is_final(migration):
         return {}
     status = migration.status
     if not status.target_host or not status.vm_uid or status.resources is None:
         return {}
-    return {(status.vm_uid, status.target_host): claim_size(status.resources)}
+    claim = Claim(claim_size(status.resources), status.resources.numa_cells, marks)
+    return {(status.vm_uid, status.target_host): claim}
 
 
 def size_of(flavor: ResolvedFlavor) -> Resources:
+    """vCPUs at the host's ratio, or whole threads in their stead."""
     return Resources(
-        flavor.vcpus * 1000, flavor.memory_bytes, flavor.root_disk_bytes, flavor.bandwidth_bytes_per_second
+        0 if flavor.milli_threads else flavor.vcpus * 1000,
+        flavor.memory_bytes,
+        flavor.root_disk_bytes,
+        flavor.bandwidth_bytes_per_second,
+        flavor.milli_threads,
+        tuple(sorted(flavor.gpus.items())),
     )
 
 
 def claim_size(claim: MigrationClaim) -> Resources:
-    return Resources(claim.vcpus * 1000, claim.memory_bytes, claim.disk_bytes, claim.bandwidth_bytes_per_second)
+    return Resources(
+        0 if claim.milli_threads else claim.vcpus * 1000,
+        claim.memory_bytes,
+        claim.disk_bytes,
+        claim.bandwidth_bytes_per_second,
+        claim.milli_threads,
+        tuple(sorted(claim.gpus.items())),
+    )
 
 
 def holds_target(migration: VirtualMachineMigration, vm: VirtualMachine) -> bool:
@@ -66,11 +85,17 @@ def host_row(host: Host, pool: NodePool | None) -> HostRow:
             hardware.memory.bytes,
             hardware.disk.bytes,
             sum(nic.bandwidth.bytes for nic in hardware.nics if nic.role in ("Tenant", "Shared")),
+            gpus=tuple(sorted((gpu.device_name, gpu.count) for gpu in hardware.gpus)),
         ),
         reserved=Resources(hardware.reserved.cpu.milli, hardware.reserved.memory.bytes, hardware.reserved.disk.bytes),
         ratios=Ratios(overcommit.cpu.fraction, overcommit.memory.fraction, overcommit.disk.fraction),
         labels=hardware.labels,
         failure_domain=host.spec.failure_domain or "",
+        rack=host.spec.rack or "",
+        taints=tuple(Taint(t.key, t.value, t.effect) for t in (*hardware.taints, *host.spec.taints)),
+        traits=frozenset(hardware.traits),
+        cpu_model=(pool.spec.cpu_baseline if pool else None) or cpu.model,
+        cells=cpu.sockets,
         blocked=_blocked(host, pool),
         strategy=placement.strategy if placement else "Balance",
         weights=Weights(**dict(placement.weights)) if placement else Weights(),
@@ -85,6 +110,8 @@ def _blocked(host: Host, pool: NodePool | None) -> str | None:
         return "not ready"
     if host.spec.maintenance.mode == "Drain":
         return "in maintenance"
+    if pool is not None and not provides(host.spec.hardware.cpu.model, pool.spec.cpu_baseline):
+        return "below the CPU baseline of their pool"
     return "cordoned" if host.spec.unschedulable else None
 
 
@@ -124,6 +151,24 @@ def networks_of_vm(vm: VirtualMachine) -> set[Key]:
         Key("Network", nic.network_ref.namespace or vm.namespace, nic.network_ref.name) for nic in vm.spec.networks
     }
     return asked | {Key("Network", *nic.network.split("/", 1)) for nic in vm.status.interfaces}
+
+
+def group_of_vm(vm: VirtualMachine) -> list[Key]:
+    name = vm.spec.placement.placement_group_name
+    return [Key("PlacementGroup", vm.namespace, name)] if name else []
+
+
+def preempted_by(vm: VirtualMachine) -> list[Key]:
+    """The VMs that are to be stopped so that this one fits."""
+    placement = vm.status.placement
+    return [Key(vm.KIND, *name.split("/", 1)) for name in placement.preempts] if placement is not None else []
+
+
+def nominated_by(vm: VirtualMachine) -> list[str]:
+    """The host where room is made for the VM."""
+    placement = vm.status.placement
+    waits = placement is not None and placement.nominated_host_name and not vm.status.host_name
+    return [str(placement.nominated_host_name)] if placement is not None and waits else []
 
 
 def volume_name(vm: VirtualMachine, disk: str) -> str:

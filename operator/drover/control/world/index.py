@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
 from drover.api.meta import AnyResource, Key
@@ -32,3 +32,8 @@ class Index:
 
     def count(self, value: Any) -> int:
         return len(self._keys.get(value, ()))
+
+    def items(self) -> Iterator[tuple[Any, list[Key]]]:
+        """Each value with the keys of its objects."""
+        for value, keys in self._keys.items():
+            yield value, sorted(keys)

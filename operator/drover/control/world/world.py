@@ -24,6 +24,7 @@ from drover.api.meta import AnyResource, Key
 from drover.api.migrationplan import MigrationPlan
 from drover.api.network import Network
 from drover.api.nodepool import NodePool
+from drover.api.priorityclass import PriorityClass
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.api.volume import Volume
@@ -31,6 +32,7 @@ from drover.control.driver import Command, Completion, Pace
 from drover.control.world import claims
 from drover.control.world.books import Books
 from drover.control.world.index import Index
+from drover.control.world.priorities import Priority, priority_of
 from drover.model.placement import Ledger
 
 ResourceT = TypeVar("ResourceT", bound=AnyResource)
@@ -57,6 +59,10 @@ class World:
         self.vms_of_image = Index(claims.images_of_vm)
         self.vms_of_network = Index(claims.networks_of_vm)
         self.vms_of_volume = Index(claims.volumes_of_vm)
+        self.vms_of_group = Index(claims.group_of_vm)
+        self.vms_preemptible = Index(lambda vm: [True] if vm.spec.preemptible and vm.status.host_name else [])
+        self.vms_preempting = Index(claims.preempted_by)
+        self.vms_nominating = Index(claims.nominated_by)
         self.vms_unplaced = Index(lambda vm: [vm.status.phase] if not vm.status.host_name else [])
         self.volumes_of_image = Index(claims.images_of_volume)
         self.hosts_of_pool = Index(lambda host: [host.spec.pool_ref.name])
@@ -64,6 +70,7 @@ class World:
         self.migrations_of_plan = Index(claims.plan_of_migration)
         self.active_migrations = Index(lambda m: [] if claims.is_final(m) else [True])
         self.waiting_migrations = Index(lambda m: [] if claims.is_final(m) or m.status.target_host else [True])
+        self.default_priority_classes = Index(lambda named: [True] if named.spec.global_default else [])
         self.plans_of_host = Index(lambda plan: [plan.spec.host_name] if plan.spec.host_name else [])
         self._indexes: dict[str, tuple[Index, ...]] = {
             "VirtualMachine": (
@@ -72,6 +79,10 @@ class World:
                 self.vms_of_image,
                 self.vms_of_network,
                 self.vms_of_volume,
+                self.vms_of_group,
+                self.vms_preemptible,
+                self.vms_preempting,
+                self.vms_nominating,
                 self.vms_unplaced,
             ),
             "Volume": (self.volumes_of_image,),
@@ -83,6 +94,7 @@ class World:
                 self.waiting_migrations,
             ),
             "MigrationPlan": (self.plans_of_host,),
+            "PriorityClass": (self.default_priority_classes,),
         }
 
     @property
@@ -136,6 +148,13 @@ class World:
 
     def network(self, namespace: str, name: str) -> Network | None:
         return self.get(Network, namespace, name)
+
+    def priority(self, vm: VirtualMachine) -> Priority:
+        """How urgent a VM is to place, and whether it may preempt others."""
+        name = vm.spec.priority_class_name
+        named = self.get(PriorityClass, "", name) if name else None
+        defaults = (cast(PriorityClass, self.find(key)) for key in self.default_priority_classes[True])
+        return priority_of(named, defaults)
 
     def migration_of(self, vm: VirtualMachine) -> VirtualMachineMigration | None:
         """The one migration of a VM that holds a target, if any; at most one does.

@@ -1,49 +1,54 @@
-"""What is asked of placement and what it answers."""
+"""What placement answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from drover.model.placement.hosts import Strategy
-from drover.model.placement.resources import Resources
+from drover.model.placement.hosts import Strategy, Weights
 
-RefusalReason = Literal["NoCapacity", "HostNotFound", "AffinityUnsatisfiable"]
+RefusalReason = Literal[
+    "NoCapacity",
+    "HostNotFound",
+    "NoHostWithTraits",
+    "AffinityUnsatisfiable",
+    "TaintNotTolerated",
+    "FailoverCapacityWouldBeLost",
+]
 """The reasons of the ``Scheduled`` condition that placement can give."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """One virtual machine that wants a host."""
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A host that fits."""
 
-    resources: Resources
-    """A bandwidth of 0 is unlimited: it claims nothing and fits everywhere."""
-    pool: str | None = None
-    """The only pool to look in; None looks in all."""
-    node_selector: Mapping[str, str] = field(default_factory=dict)
-    """Labels a host must carry, each with exactly this value."""
-    hosts: frozenset[str] | None = None
-    """The only hosts to look at; None looks at all."""
-    exclude: frozenset[str] = frozenset()
+    host: str
+    score: float
+    """Higher is better: from 0 to 1 for its resources, more or less where preferences count."""
+    parts: Mapping[str, float]
+    """What the score is the sum of: "cpu", "memory", "balance", "disk", "network" and "preferences", those above 0."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Placed:
     """The best host and how it compares."""
 
     host: str
+    cells: tuple[int, ...]
+    """The NUMA cells it is given there; () where it floats."""
     score: float
-    """From 0 to 1, in steps of a millionth; higher is better."""
     strategy: Strategy
+    weights: Weights
+    """Of the host's pool: with the strategy, the profile that decided."""
     evaluated: int
     """How many hosts were looked at: those of the pool."""
     feasible: int
-    top: tuple[tuple[str, float], ...]
-    """The best hosts with their scores, best first, at most five."""
+    top: tuple[Candidate, ...]
+    """The best hosts, best first, at most five."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Refused:
     """No host fits."""
 

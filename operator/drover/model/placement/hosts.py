@@ -10,12 +10,14 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from drover.model.placement.resources import NO_RESOURCES, Resources
+from drover.model.placement.taints import Taint
 
 Strategy = Literal["Balance", "Pack"]
+Topology = Literal["Host", "Rack", "FailureDomain"]
 
 
 class Ratios(NamedTuple):
-    """Allocation ratios: units promised for each one the host has. Bandwidth is never overcommitted."""
+    """Allocation ratios: units promised for each one the host has. Bandwidth and GPUs are never overcommitted."""
 
     cpu: Fraction = Fraction(1)
     memory: Fraction = Fraction(1)
@@ -35,6 +37,32 @@ NOT_OVERCOMMITTED = Ratios()
 DEFAULT_WEIGHTS = Weights()
 
 
+class Shape(NamedTuple):
+    """All of a host that its capacity and score follow from. Hosts of one shape and one load score alike."""
+
+    total: Resources
+    allocatable: Resources
+    cpu_ratio: Fraction
+    strategy: Strategy
+    weights: Weights
+    cells: int
+    cell_threads: int
+    """Thousandths of hardware threads of one NUMA cell that guests may use."""
+    cell_memory: int
+
+
+class Character(NamedTuple):
+    """All of a host that decides, whatever its load, whether a request may go there."""
+
+    pool: str
+    labels: frozenset[tuple[str, str]]
+    taints: tuple[Taint, ...]
+    traits: frozenset[str]
+    cpu_model: str | None
+    cells: int
+    blocked: str | None
+
+
 @dataclass(frozen=True)
 class HostRow:
     """A host as placement sees it."""
@@ -48,6 +76,14 @@ class HostRow:
     ratios: Ratios = NOT_OVERCOMMITTED
     labels: Mapping[str, str] = field(default_factory=dict)
     failure_domain: str = ""
+    rack: str = ""
+    """Its rack within the failure domain."""
+    taints: tuple[Taint, ...] = ()
+    traits: frozenset[str] = frozenset()
+    cpu_model: str | None = None
+    """The newest CPU model its guests may be given (``cpumodels``); None where that is not known."""
+    cells: int = 1
+    """NUMA cells, which share threads and memory in equal parts."""
     blocked: str | None = None
     """Why nothing new may be placed here ("cordoned", "in maintenance"), or None."""
     strategy: Strategy = "Balance"
@@ -62,7 +98,43 @@ class HostRow:
             _scaled(usable.memory, self.ratios.memory),
             _scaled(usable.disk, self.ratios.disk),
             max(0, usable.bandwidth),
+            gpus=usable.gpus,
         )
+
+    @cached_property
+    def shape(self) -> Shape:
+        return Shape(
+            self.total,
+            self.allocatable,
+            self.ratios.cpu,
+            self.strategy,
+            self.weights,
+            self.cells,
+            max(0, self.total.milli_cpu - self.reserved.milli_cpu) // self.cells,
+            self.allocatable.memory // self.cells,
+        )
+
+    @cached_property
+    def character(self) -> Character:
+        return Character(
+            self.pool,
+            frozenset(self.labels.items()),
+            self.taints,
+            self.traits,
+            self.cpu_model,
+            self.cells,
+            self.blocked,
+        )
+
+    def domain(self, topology: Topology) -> str:
+        """The host's own domain. Hosts that name none share the one without a name."""
+        match topology:
+            case "Host":
+                return self.name
+            case "Rack":
+                return f"{self.failure_domain}/{self.rack}"
+            case "FailureDomain":
+                return self.failure_domain
 
 
 NaturalKey = tuple[tuple[str | int, ...], str]

@@ -1,0 +1,52 @@
+"""Failover capacity: what a pool holds back so that host failures can be survived (vSphere HA admission control)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from drover.model.placement.request import Request
+from drover.model.placement.scoring import Amounts, IntArray, capped, cpu_in_use
+from drover.model.placement.table import HostTable
+
+
+class Reserve(NamedTuple):
+    """What is held back of a pool's CPU and memory: as much as its largest hosts have, or a share."""
+
+    host_failures: int = 0
+    percent: int = 0
+
+    def __str__(self) -> str:
+        if self.percent:
+            return f"held back for failover ({self.percent} % of the pool)"
+        return f"held back for failover ({self.host_failures} host failure{'s' if self.host_failures > 1 else ''})"
+
+
+def exceeded(table: HostTable, pool: str, reserve: Reserve, request: Request) -> bool:
+    """Whether the request would take what the pool holds back.
+
+    Sums over the pool: it says no where failover is impossible, and may say yes where fragments are too small;
+    ``failover`` tells by trying.
+    """
+    open_hosts = np.array([row.pool == pool and row.blocked is None for row in table.rows], np.bool_)
+    limits, used = table.scores.limits(), table.scores.used
+    need = Amounts(*capped(request.resources))
+    nothing = Amounts(0, 0, 0, 0, 0)
+    taken = cpu_in_use(used, limits, nothing), used.memory
+    wanted = need.milli_cpu + need.milli_threads, need.memory
+    return any(
+        _lacks(np.asarray(limit)[open_hosts], np.asarray(amount)[open_hosts], int(more), reserve)
+        for limit, amount, more in zip((limits.cpu, limits.memory), taken, wanted, strict=True)
+    )
+
+
+def _lacks(limit: IntArray, used: IntArray, need: int, reserve: Reserve) -> bool:
+    total = int(limit.sum())
+    if reserve.percent:
+        held_back = -(-total * reserve.percent // 100)
+    else:
+        largest: npt.NDArray[np.int64] = np.sort(limit)[-reserve.host_failures :]
+        held_back = int(largest.sum())
+    return need > 0 and int(used.sum()) + need > total - held_back

@@ -1,0 +1,72 @@
+"""Which virtual machines of lower priority to stop so that one of higher priority fits (kube-scheduler's rules)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from drover.model.placement.decide import pick
+from drover.model.placement.hosts import natural_key
+from drover.model.placement.ledger import Ledger
+from drover.model.placement.request import Request
+from drover.model.placement.whatif.trial import Trial, trial
+
+MAX_HOSTS: Final = 100
+"""Hosts tried, those with the cheapest victims first (kube-scheduler's minCandidateNodesAbsolute)."""
+
+
+class Victim(NamedTuple):
+    """A virtual machine that may be stopped."""
+
+    uid: str
+    priority: int
+
+
+class Eviction(NamedTuple):
+    """The host that is made room on, and who has to go."""
+
+    host: str
+    victims: tuple[str, ...]
+
+
+def evict_for(ledger: Ledger, request: Request, victims: Mapping[str, Sequence[Victim]]) -> Eviction | None:
+    """The host whose victims are the least loss, and as few of them as will do; None where that does not help.
+
+    ``victims``: host to those there that may be stopped for the request. Least loss: the lowest highest priority, then
+    the lowest sum of priorities, then the fewest, then the host first in natural order. From those of a host the most
+    important are spared as long as the request still fits.
+    """
+    found = []
+    cheapest_first = sorted(victims, key=lambda host: (_loss(victims[host]), natural_key(host)))
+    with trial(ledger) as attempt:
+        for host in cheapest_first[:MAX_HOSTS]:
+            needed = _needed(attempt, replace(request, hosts=frozenset({host})), host, victims[host])
+            if needed:
+                found.append((_loss(needed), natural_key(host), Eviction(host, tuple(v.uid for v in needed))))
+    return min(found, default=(None, None, None))[2]
+
+
+def _needed(attempt: Trial, request: Request, host: str, victims: Sequence[Victim]) -> list[Victim]:
+    """The victims that cannot be spared; none where stopping all of them does not help."""
+    start = attempt.changes
+    for victim in victims:
+        attempt.withdraw(victim.uid, host)
+    helps = pick(attempt.ledger, request) is not None
+    attempt.undo(start)
+    if not helps:
+        return []
+    needed = sorted(victims, key=lambda victim: (-victim.priority, victim.uid))
+    for victim in tuple(needed):
+        spared = [other for other in needed if other != victim]
+        for other in spared:
+            attempt.withdraw(other.uid, host)
+        if pick(attempt.ledger, request) is not None:
+            needed = spared
+        attempt.undo(start)
+    return needed
+
+
+def _loss(victims: Sequence[Victim]) -> tuple[int, int, int]:
+    priorities = [victim.priority for victim in victims]
+    return max(priorities, default=0), sum(priorities), len(priorities)
