@@ -35,6 +35,7 @@ from worlds import (
     world_of,
 )
 
+from drover.api.host import Host
 from drover.api.meta import AnyResource, Key
 from drover.api.virtualmachine import VirtualMachine, VirtualMachineStatus
 from drover.control.driver import Boot, Shutdown
@@ -708,7 +709,23 @@ def test_a_vm_looks_again_when_its_host_goes_down_or_is_drained_but_not_for_its_
 def test_a_waiting_vm_looks_again_when_room_may_have_come_free(
     before: AnyResource | None, after: AnyResource | None
 ) -> None:
-    assert "waiting" in woken(before, after, WAITING)
+    hosts = [] if isinstance(after, Host) else [host(), host("p1-1")]
+    assert "waiting" in woken(before, after, WAITING, flavor(), image(status=imported()), *hosts)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, host(unschedulable=True)),
+        (vm("b", status=placed()), None),
+        (migration(status=moving("p1-0")), None),
+    ],
+)
+def test_a_waiting_vm_is_left_alone_where_the_room_that_came_free_would_not_do(
+    before: AnyResource | None, after: AnyResource | None
+) -> None:
+    hosts = [] if isinstance(after, Host) else [host(unschedulable=True), host("p1-1")]
+    assert "waiting" not in woken(before, after, WAITING, flavor(), image(status=imported()), *hosts)
 
 
 def test_a_waiting_vm_is_not_woken_by_a_vm_that_only_runs_on() -> None:

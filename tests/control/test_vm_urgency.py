@@ -1,4 +1,4 @@
-"""In which order VMs are reconciled when several wait: what needs no host, what lost its host, then by priority and age."""
+"""The order of VMs in the queue: what needs no host, what lost its host, and the rest by priority and age."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from drover.api.virtualmachine import VirtualMachine
 from drover.control.virtualmachine.urgency import RESTART_ORDER, urgency
 
 DOWN = {"observedGeneration": 1, "phase": "Failed", "conditions": [condition("Ready", "False", "HostFailed")]}
-WORLD = world_of(
-    host("p1-0"), host("down", status=DOWN), priority_class("high", 100), priority_class("low", -100)
-)
+WORLD = world_of(host("p1-0"), host("down", status=DOWN), priority_class("high", 100), priority_class("low", -100))
 REFUSED = {"phase": "Unschedulable"}
 
 

@@ -116,6 +116,21 @@ def test_a_vm_is_resized_by_its_next_restart(cloud: Cloud) -> None:
     assert not condition(after, "RestartRequired")
 
 
+def test_room_that_comes_free_goes_to_the_vm_of_higher_priority(cloud: Cloud) -> None:
+    urgent = f"{cloud.namespace}-urgent"
+    cloud.up(cloud.pool(1, memory="2560Mi"), cloud.flavor(memory="2Gi"), cloud.image(), cloud.network(), cloud.vm())
+    cloud.kubectl("create", "priorityclass", urgent, "--value=1000")
+    try:
+        for vm in (cloud.vm("older"), cloud.vm("urgent", priorityClassName=urgent)):
+            cloud.apply(vm)
+            cloud.phase("vm", vm["metadata"]["name"], "Unschedulable")
+        cloud.kubectl("delete", "vm", "vm", "-n", cloud.namespace, "--timeout=20s")
+        cloud.phase("vm", "urgent", "Running")
+        assert cloud.status("vm", "older")["phase"] == "Unschedulable"
+    finally:
+        cloud.kubectl("delete", "priorityclass", urgent)
+
+
 @pytest.mark.parametrize(
     "order", [("npool", "flv", "img", "vnet", "vol", "vm"), ("vm", "vol", "vnet", "img", "flv", "npool")]
 )

@@ -10,6 +10,7 @@ from running import OperatorProcess, eventually, free_port
 
 from controlplane import ControlPlane, Kubectl
 from drover.api.meta import Key
+from drover.api.priorityclass import PriorityClass
 from drover.kube import preflight
 from drover.kube.api import Api
 from drover.kube.connection import Connection
@@ -62,6 +63,24 @@ async def test_a_deletion_that_no_watch_told_of_is_noticed_after_kopf_lists_agai
     operator.source.take("VirtualMachine", None, raws["stays"])
     await until(operator, key, known=False)
     await until(operator, Key("VirtualMachine", namespace, "stays"), known=True)
+
+
+async def test_a_priority_class_is_read_as_kubernetes_serves_it_and_missed_when_it_is_gone(
+    operator: Operator, kubectl: Kubectl, namespace: str
+) -> None:
+    name, critical = f"{namespace}-batch", "system-node-critical"
+    kubectl("create", "priorityclass", name, "--value=0", "--preemption-policy=Never")
+    raws = {made: json.loads(kubectl("get", "priorityclass", made, "-o", "json")) for made in (name, critical)}
+    operator.source.take("PriorityClass", "ADDED", raws[name])
+    await until(operator, Key("PriorityClass", "", name), known=True)
+    await until(operator, Key("PriorityClass", "", critical), known=True)
+    classes = {made: operator.world.get(PriorityClass, "", made) for made in (name, critical)}
+    specs = {made: (found.spec.value, found.spec.preemption_policy) for made, found in classes.items() if found}
+    assert specs == {name: (0, "Never"), critical: (2_000_001_000, "PreemptLowerPriority")}
+    kubectl("delete", "priorityclass", name)
+    operator.source.take("PriorityClass", None, raws[critical])
+    await until(operator, Key("PriorityClass", "", name), known=False)
+    await until(operator, Key("PriorityClass", "", critical), known=True)
 
 
 def test_objects_reach_the_operator_and_leave_it_through_kopf(

@@ -68,6 +68,34 @@ def test_a_vm_takes_three_patches_from_creation_to_running_and_an_idle_operator_
     assert unrest(sim.store) == []
 
 
+def test_of_two_waiting_vms_the_one_of_higher_priority_gets_the_room_that_comes_free() -> None:
+    sim = Simulation(1)
+    pool = cloud.pool("a", 1, 1, "20")
+    pool["spec"]["template"]["memory"] = "7Gi"  # room for one large VM
+    image, classes = cloud.image("blank", "team-a"), (cloud.priority_class(*item) for item in cloud.PRIORITIES.items())
+    for raw in (pool, cloud.flavor("large"), image, *classes):
+        sim.store.create(raw, sim.now)
+    sim.start()
+    keys = {}
+    for seconds, (name, priority) in enumerate((("first", None), ("low", "batch"), ("none", None), ("high", "urgent"))):
+        sim.run_until(START + timedelta(seconds=60 + 10 * seconds))
+        spec = {"flavorRef": {"name": "large"}, "imageRef": {"name": "blank"}, "priorityClassName": priority}
+        made = cloud.manifest("VirtualMachine", name, {k: v for k, v in spec.items() if v}, "team-a")
+        keys[name] = sim.store.create(made, sim.now).key
+
+    def running() -> list[str]:
+        sim.run_until(sim.now + timedelta(minutes=5))
+        phases = {name: vm.status.phase for name, key in keys.items() if (vm := sim.store.get(key)) is not None}
+        assert set(phases.values()) <= {"Running", "Unschedulable"}
+        return [name for name, phase in phases.items() if phase == "Running"]
+
+    placed = []
+    while names := running():
+        placed += names
+        sim.store.delete(keys[names[0]], sim.now)
+    assert placed == ["first", "high", "none", "low"]
+
+
 def test_every_write_is_carried_out_though_half_of_all_requests_and_responses_are_lost() -> None:
     sim = Simulation(1, weather=Weather(lost_requests=0.5, lost_responses=0.5))
     small_cloud(sim, "a", "b")

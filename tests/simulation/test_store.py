@@ -9,7 +9,7 @@ import pytest
 from drover.api.meta import FINALIZER, Key
 from drover.control.ports import Refused, Verb, Write, Written
 from drover.sim.clock import START
-from drover.sim.cloud import flavor, manifest, network
+from drover.sim.cloud import flavor, manifest, network, priority_class
 from drover.sim.store import ApiError, Store
 from drover.sim.watchlog import ExpiredError
 
@@ -113,6 +113,19 @@ def test_a_write_is_answered_as_the_api_server_answers(store: Store, case: Case)
     assert answer.resource.metadata.generation == case.generation
     assert (store.version > before) == case.bumped
     assert store.get(case.write.key) == answer.resource
+
+
+def test_a_priority_class_is_kept_and_patched_in_its_flat_form(store: Store) -> None:
+    made = store.create(priority_class("urgent", 1000), START)
+    assert (made.spec.value, made.spec.global_default, made.metadata.generation) == (1000, False, 1)
+    patched = store.patch(made.key, {"globalDefault": True})
+    assert (patched.spec.value, patched.spec.global_default) == (1000, True)
+    told = store.changes("PriorityClass", int(made.metadata.resource_version))
+    assert [change.resource for change in told] == [patched]
+    assert store.patch(made.key, {"globalDefault": True}) == patched, "nothing has changed"
+    assert store.delete(made.key, LATER) is None
+    with pytest.raises(ApiError, match=r"422.*spec\.value"):
+        store.create(priority_class("absurd", 2**31), START)
 
 
 def test_null_in_a_merge_patch_removes(store: Store) -> None:

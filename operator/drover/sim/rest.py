@@ -6,14 +6,16 @@ Migrations and deletions have ended, and every VM that should run and fits somew
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
-from drover.api.flavor import Flavor
 from drover.api.host import Host
 from drover.api.meta import AnyResource, Key
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.volume import Volume
-from drover.sim.invariants import FINAL, Amounts, Picture, allocatable, allocated
+from drover.control.virtualmachine.choosing import choose, request_for
+from drover.control.virtualmachine.prerequisites import Missing, resolve_flavor
+from drover.control.world import World
+from drover.model.placement import Placed
+from drover.sim.invariants import FINAL, Picture
 from drover.sim.store import Store
 
 
@@ -41,40 +43,33 @@ def _unfinished_deletions(store: Store) -> Iterator[str]:
 
 
 def _idle_though_room(picture: Picture, store: Store) -> Iterator[str]:
+    world = _world_of(store)
     for vm in picture.vms.values():
         if vm.spec.run_strategy != "Always" or vm.deleting or vm.status.phase in ("Running", "Paused"):
             continue
         prerequisites = vm.status.condition("PrerequisitesReady")
         if prerequisites is not None and prerequisites.status != "True":
             continue
-        room = [host.name for host in picture.hosts.values() if _fits(vm, host, picture, store)]
+        room = _room(vm, world)
         if room or vm.status.phase != "Unschedulable":
-            yield f"idle: {vm.key} is {vm.status.phase}, room on {', '.join(room) or 'no host'} ({_why(vm)})"
+            yield f"idle: {vm.key} is {vm.status.phase}, room on {room or 'no host'} ({_why(vm)})"
 
 
-def _fits(vm: VirtualMachine, host: Host, picture: Picture, store: Store) -> bool:
-    placement, hardware = vm.spec.placement, host.spec.hardware
-    wanted = _size(vm, store)
-    if wanted is None or host.deleting or host.spec.unschedulable or host.spec.maintenance.mode != "None":
-        return False
-    claimed = zip(allocated(picture, host.name), wanted, allocatable(host), strict=True)
-    return (
-        host.status.is_true("Ready")
-        and placement.node_pool_name in (None, host.spec.pool_ref.name)
-        and placement.node_selector.items() <= hardware.labels.items()
-        and all(used + asked <= may for used, asked, may in claimed)
-    )
+def _world_of(store: Store) -> World:
+    """What an operator that starts now would see."""
+    world = World()
+    for resource in store:
+        world.observe(resource)
+    return world
 
 
-def _size(vm: VirtualMachine, store: Store) -> Amounts | None:
-    """What the VM would claim: its flavor, or the copy it holds of one that is gone."""
-    flavor = cast("Flavor | None", store.get(Key("Flavor", "", vm.spec.flavor_ref.name)))
-    if flavor is not None:
-        disk = flavor.spec.root_disk
-        size = (flavor.spec.cpu.guest * 1000, flavor.spec.memory.guest.bytes)
-        return (*size, disk.size.bytes if disk else 0)
-    held = vm.status.flavor
-    return (held.vcpus * 1000, held.memory_bytes, held.root_disk_bytes) if held else None
+def _room(vm: VirtualMachine, world: World) -> str | None:
+    """The host that somebody who looks now would choose."""
+    size = resolve_flavor(vm, world)
+    if isinstance(size, Missing):
+        return None
+    decision = choose(vm, request_for(vm, size, world), world)
+    return decision.host if isinstance(decision, Placed) else None
 
 
 def _uses(user: AnyResource) -> Iterator[Key]:

@@ -36,6 +36,7 @@ from drover.control.virtualmachine.losing import confirmed_host, host_lost, is_l
 from drover.control.virtualmachine.migrating import commit_ready, follow_migration, has_failed_to_migrate
 from drover.control.virtualmachine.placing import start, stopped
 from drover.control.virtualmachine.power import Power, power_of
+from drover.control.virtualmachine.preempted import preempted_for
 from drover.control.virtualmachine.status import next_status
 from drover.control.virtualmachine.urgency import urgency
 from drover.control.virtualmachine.watches import WATCHES
@@ -121,6 +122,9 @@ def _up(vm: VirtualMachine, world: World, now: datetime, power: Power) -> Outcom
     # A paused guest is not moved live: it stays Paused, which ends a migration that was claimed a moment ago.
     if vm.status.phase == "Migrating" or (vm.status.phase == "Running" and world.migration_of(vm) is not None):
         return follow_migration(vm, world, now, commit=False)
+    if (preemptor := preempted_for(vm, world)) is not None:
+        why = f"{preemptor.namespace}/{preemptor.name} of higher priority takes its place"
+        return _stop(vm, now, power, "Preempted", why)
     if _must_be_evicted(vm, world):
         return _stop(vm, now, power, "EvictionRequested", f"host {vm.status.host_name} is being drained")
     if power.paused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 from drover.api.host import Host
@@ -10,11 +10,17 @@ from drover.api.meta import AnyResource, Key
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.outcome import Watch
-from drover.control.virtualmachine.status import WAITING_PHASES
+from drover.control.virtualmachine.choosing import request_for
+from drover.control.virtualmachine.prerequisites import Missing, resolve_flavor
+from drover.control.virtualmachine.urgency import urgency
 from drover.control.watching import on_change
 from drover.control.world import World
-from drover.control.world.claims import is_final, is_up
+from drover.control.world.claims import is_final, is_up, nominated_by, preempted_by, waits_like
+from drover.model.placement import Request, pick
+from drover.model.placement.scoring import INFEASIBLE
 
+MAX_WOKEN = 64
+"""VMs waiting for the same that are woken at once."""
 GATHER_SECONDS = 0.25
 """Room often comes free in bursts: one look after several changes is enough."""
 
@@ -40,8 +46,31 @@ def _users(keys: Callable[[World, Key], list[Key]]) -> Callable[..., list[Key]]:
     return affected
 
 
-def _waiting(world: World) -> list[Key]:
-    return [key for phase in WAITING_PHASES for key in world.vms_unplaced[phase]]
+def _short_of_things(world: World) -> list[Key]:
+    """VMs that wait for something other than a host."""
+    return [key for phase in ("Pending", "Provisioning") for key in world.vms_unplaced[phase]]
+
+
+def _next_of(alike: list[Key], world: World) -> list[Key]:
+    """The first of VMs that wait for the same; as each is placed the next is woken (``_by_leaving``)."""
+    return [vm.key for vm in sorted(world.vms(alike), key=lambda vm: urgency(vm, world))[:MAX_WOKEN]]
+
+
+def _fitting(hosts: Iterable[str | None], world: World) -> list[Key]:
+    """Unschedulable VMs that could now go to one of the hosts, for all that the hosts themselves say."""
+    slots = world.ledger.table.slots(host for host in hosts if host)
+    found = []
+    for _, alike in world.vms_unschedulable.items() if slots else ():
+        request = _request(alike[0], world)
+        if request is None or (world.ledger.table.scores.row(request.signature)[slots] > INFEASIBLE).any():
+            found += _next_of(alike, world)
+    return found
+
+
+def _request(key: Key, world: World) -> Request | None:
+    vm = world.vms([key])[0]
+    size = resolve_flavor(vm, world)
+    return None if isinstance(size, Missing) else request_for(vm, size, world)
 
 
 def _by_host(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
@@ -57,29 +86,57 @@ def _vm_view(host: Host) -> tuple[bool, bool, str]:
 
 
 def _by_room(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
-    """Waiting VMs, when a host may take more than before."""
+    """Unschedulable VMs, when a host may take more than before."""
     old, new = cast("Host | None", before), cast("Host | None", after)
     if new is None or (old is not None and _room_view(old) == _room_view(new)):
         return []
-    return _waiting(world)
+    return _fitting([new.name], world)
 
 
 def _room_view(host: Host) -> object:
-    return is_up(host), host.spec.unschedulable, host.spec.maintenance.mode, host.spec.hardware
+    spec = host.spec
+    where = spec.failure_domain, spec.rack
+    return is_up(host), spec.unschedulable, spec.maintenance.mode, spec.hardware, spec.taints, where
 
 
 def _by_release(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
-    """Waiting VMs, when another gave up a host, an address or a volume."""
+    """Waiting VMs, when another gave up a host, an address or a volume, or may be beside them now."""
     old, new = cast("VirtualMachine | None", before), cast("VirtualMachine | None", after)
-    if old is None:
+    woken = []
+    if _held_things(old) != _held_things(new) and old is not None:
+        woken += _short_of_things(world)
+    there, here = _place(old), _place(new)
+    if there != here and there is not None:
+        woken += _fitting([there[0]], world)
+    if there != here and here is not None:
+        woken += world.vms_looking_beside[cast(VirtualMachine, new).namespace]
+    return woken
+
+
+def _held_things(vm: VirtualMachine | None) -> object:
+    return (vm.status.interfaces, vm.status.volumes) if vm is not None else None
+
+
+def _place(vm: VirtualMachine | None) -> tuple[str, object] | None:
+    """The host a VM holds, and how much of it."""
+    return (vm.status.host_name, vm.status.flavor) if vm is not None and vm.status.host_name else None
+
+
+def _by_leaving(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
+    """The next VM that waits for the same, when one of them no longer waits: placed, stopped or gone."""
+    old, new = cast("VirtualMachine | None", before), cast("VirtualMachine | None", after)
+    if old is None or not (waited := waits_like(old)) or (new is not None and waits_like(new) == waited):
         return []
-    kept = new is not None and (
-        new.status.host_name == old.status.host_name
-        and new.status.flavor == old.status.flavor
-        and new.status.interfaces == old.status.interfaces
-        and new.status.volumes == old.status.volumes
-    )
-    return [] if kept else _waiting(world)
+    alike = world.vms_unschedulable[waited[0]]
+    request = _request(alike[0], world) if alike else None
+    return _next_of(alike, world) if request is not None and pick(world.ledger, request) is not None else []
+
+
+def _by_nomination(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
+    """VMs that are to make room for another; and those kept off a host where room was being made, once it is not."""
+    old, new = cast("VirtualMachine | None", before), cast("VirtualMachine | None", after)
+    hosts = set(nominated_by(old) if old else ()) - set(nominated_by(new) if new else ())
+    return (preempted_by(new) if new is not None else []) + _fitting(hosts, world)
 
 
 def _vm_of(migration: VirtualMachineMigration) -> list[Key]:
@@ -87,10 +144,19 @@ def _vm_of(migration: VirtualMachineMigration) -> list[Key]:
 
 
 def _by_migration_end(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
-    """Waiting VMs, when a migration gave up its target."""
+    """Unschedulable VMs, when a migration gave up its target."""
     old, new = cast("VirtualMachineMigration | None", before), cast("VirtualMachineMigration | None", after)
     held = old is not None and old.status.target_host is not None and not is_final(old)
-    return _waiting(world) if held and (new is None or is_final(new)) else []
+    if not held or not (new is None or is_final(new)):
+        return []
+    return _fitting([cast(VirtualMachineMigration, old).status.target_host], world)
+
+
+def _by_rules(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
+    """Every Unschedulable VM, when the rules of a pool or the priority of a class have changed."""
+    if before is not None and after is not None and before.spec == after.spec:
+        return []
+    return [key for _, alike in world.vms_unschedulable.items() for key in _next_of(alike, world)]
 
 
 WATCHES = (
@@ -98,9 +164,14 @@ WATCHES = (
     Watch("Image", _users(lambda world, key: world.vms_of_image[key])),
     Watch("Network", _users(lambda world, key: world.vms_of_network[key])),
     Watch("Volume", _users(lambda world, key: world.vms_of_volume[key])),
+    Watch("PlacementGroup", _users(lambda world, key: world.vms_of_group[key])),
     Watch("Host", _by_host),
     Watch("Host", _by_room, GATHER_SECONDS),
     Watch("VirtualMachine", _by_release, GATHER_SECONDS),
+    Watch("VirtualMachine", _by_leaving),
+    Watch("VirtualMachine", _by_nomination),
+    Watch("NodePool", _by_rules, GATHER_SECONDS),
+    Watch("PriorityClass", _by_rules, GATHER_SECONDS),
     Watch("VirtualMachineMigration", on_change(_vm_of, of=lambda migration: migration.status.phase)),
     Watch("VirtualMachineMigration", _by_migration_end, GATHER_SECONDS),
 )

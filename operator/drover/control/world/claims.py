@@ -171,6 +171,21 @@ def nominated_by(vm: VirtualMachine) -> list[str]:
     return [str(placement.nominated_host_name)] if placement is not None and waits else []
 
 
+def waits_like(vm: VirtualMachine) -> list[Hashable]:
+    """What VMs without a host that fits have in common if one of them waits for just what the other does."""
+    if vm.status.phase != "Unschedulable" or vm.status.host_name:
+        return []
+    spec, labels = vm.spec, tuple(sorted(vm.metadata.labels.items())) if looks_beside(vm) else ()
+    placement = spec.placement.model_dump_json(exclude_defaults=True)
+    return [(vm.namespace, spec.flavor_ref.name, spec.image_ref, spec.priority_class_name, placement, labels)]
+
+
+def looks_beside(vm: VirtualMachine) -> bool:
+    """Whether it matters to the VM who else is on a host."""
+    placement = vm.spec.placement
+    return bool(placement.affinity or placement.topology_spread or placement.placement_group_name)
+
+
 def volume_name(vm: VirtualMachine, disk: str) -> str:
     """The name of the Volume made from a VM's template: the same after every crash."""
     return f"{vm.name}-{disk}"

@@ -63,6 +63,10 @@ class World:
         self.vms_preemptible = Index(lambda vm: [True] if vm.spec.preemptible and vm.status.host_name else [])
         self.vms_preempting = Index(claims.preempted_by)
         self.vms_nominating = Index(claims.nominated_by)
+        self.vms_unschedulable = Index(claims.waits_like)
+        self.vms_looking_beside = Index(
+            lambda vm: [vm.namespace] if claims.waits_like(vm) and claims.looks_beside(vm) else []
+        )
         self.vms_unplaced = Index(lambda vm: [vm.status.phase] if not vm.status.host_name else [])
         self.volumes_of_image = Index(claims.images_of_volume)
         self.hosts_of_pool = Index(lambda host: [host.spec.pool_ref.name])
@@ -83,6 +87,8 @@ class World:
                 self.vms_preemptible,
                 self.vms_preempting,
                 self.vms_nominating,
+                self.vms_unschedulable,
+                self.vms_looking_beside,
                 self.vms_unplaced,
             ),
             "Volume": (self.volumes_of_image,),

@@ -66,8 +66,8 @@ def _counts(ledger: Ledger, request: Request, term: Term) -> Mapping[str, int]:
 def _effect(term: Term, counts: Mapping[str, int], ledger: Ledger, request: Request) -> Effect:
     match term:
         case Affinity(weight=None):
-            anywhere = term.own and not counts
-            return Effect(term.topology, term.told, only=None if anywhere else counts.keys())
+            there = counts.keys() & ledger.table.known.keys() if term.topology == "Host" else counts.keys()
+            return Effect(term.topology, term.told, only=None if term.own and not there else there)
         case Affinity():
             return Effect(term.topology, term.told, bonus=dict.fromkeys(counts, (term.weight or 0) / PREFERENCE_UNIT))
         case AntiAffinity():

@@ -15,20 +15,22 @@ def choose(shape: Shape, loads: CellLoads, resources: Resources, numa_nodes: int
     if not numa_nodes:
         return ()
     part = share(resources, numa_nodes)
-    loads += (CellLoad(),) * (shape.cells - len(loads))
-    fitting = [(-_cpu(shape, load), -load.memory, cell) for cell, load in enumerate(loads) if _fits(shape, load + part)]
+    loads = (*loads, *[CellLoad()] * shape.cells)[: shape.cells]
+    fitting = [
+        (_free_cpu(shape, load), -load.memory, cell) for cell, load in enumerate(loads) if _fits(shape, load + part)
+    ]
     if len(fitting) < numa_nodes:
         return None
     return tuple(sorted(cell for _, _, cell in sorted(fitting)[:numa_nodes]))
 
 
 def _fits(shape: Shape, after: CellLoad) -> bool:
-    limit = shape.cell_threads * shape.cpu_ratio.numerator // shape.cpu_ratio.denominator
-    return _cpu(shape, after) <= limit and after.memory <= shape.cell_memory
+    return _free_cpu(shape, after) >= 0 and after.memory <= shape.cell_memory
 
 
-def _cpu(shape: Shape, load: CellLoad) -> int:
-    return load.milli_cpu - (-load.milli_threads * shape.cpu_ratio.numerator // shape.cpu_ratio.denominator)
+def _free_cpu(shape: Shape, load: CellLoad) -> int:
+    threads = shape.threads // shape.cells - load.milli_threads
+    return threads * shape.cpu_ratio.numerator // shape.cpu_ratio.denominator - load.milli_cpu
 
 
 def times(shape: Shape, loads: CellLoads, resources: Resources, numa_nodes: int) -> int:

@@ -28,10 +28,19 @@ class Claim(NamedTuple):
     """The NUMA cells its vCPUs and memory are taken from, in equal parts; () where it floats over all of them."""
     marks: frozenset[Hashable] = NO_MARKS
     """What affinity, spread and groups count it under (``terms``)."""
+    parts: int = 0
+    """How many cells share it; 0: as many as there are. Fewer where its contributors name different ones."""
 
     def maximum(self, other: Claim) -> Claim:
-        cells = self.cells if self.cells == other.cells else tuple(sorted({*self.cells, *other.cells}))
-        return Claim(self.resources.maximum(other.resources), cells, self.marks | other.marks)
+        cells = tuple(sorted({*self.cells, *other.cells}))
+        parts = min((claim.parts or len(claim.cells) for claim in (self, other) if claim.cells), default=0)
+        size, marks = self.resources.maximum(other.resources), self.marks | other.marks
+        return Claim(size, cells, marks, parts if parts < len(cells) else 0)
+
+    @property
+    def share(self) -> CellLoad:
+        """What each of its cells gives."""
+        return share(self.resources, self.parts or len(self.cells))
 
 
 class CellLoad(NamedTuple):
@@ -74,7 +83,7 @@ def cell_loads(claims: Iterable[Claim]) -> CellLoads:
     loads: dict[int, CellLoad] = {}
     for claim in claims:
         for cell in claim.cells:
-            loads[cell] = loads.get(cell, CellLoad()) + share(claim.resources, len(claim.cells))
+            loads[cell] = loads.get(cell, CellLoad()) + claim.share
     return tuple(loads.get(cell, CellLoad()) for cell in range(max(loads, default=-1) + 1))
 
 

@@ -63,7 +63,7 @@ def candidates(ledger: Ledger, request: Request) -> Scores:
     """The score of every host by slot, minus infinity where the request may not go. Only to be read."""
     table = ledger.table
     scores = table.scores.row(request.signature)
-    if not request.terms and request.hosts is None and not request.exclude and not ledger.reserves:
+    if _asks_no_more(request) and not ledger.reserves:
         return scores
     scores = scores.copy()
     if request.hosts is not None:
@@ -75,10 +75,17 @@ def candidates(ledger: Ledger, request: Request) -> Scores:
         scores[table.slots(request.exclude)] = INFEASIBLE
     for effect in beside.effects(ledger, request):
         beside.apply(effect, scores, ledger)
+    if request.lease is not None:
+        scores += request.lease.preferences(table.rows)
     for pool, reserve in ledger.reserves.items() if not request.unreserved else ():
         if exceeded(table, pool, reserve, request):
             scores[table.slots_in_pool(pool)] = INFEASIBLE
     return scores
+
+
+def _asks_no_more(request: Request) -> bool:
+    """Whether its signature says everything of the request."""
+    return not request.terms and request.hosts is None and not request.exclude and request.lease is None
 
 
 def cells_on(ledger: Ledger, request: Request, host: str) -> tuple[int, ...]:

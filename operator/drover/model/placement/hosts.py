@@ -45,9 +45,9 @@ class Shape(NamedTuple):
     cpu_ratio: Fraction
     strategy: Strategy
     weights: Weights
+    threads: int
+    """Thousandths of hardware threads that guests may use."""
     cells: int
-    cell_threads: int
-    """Thousandths of hardware threads of one NUMA cell that guests may use."""
     cell_memory: int
 
 
@@ -109,8 +109,8 @@ class HostRow:
             self.ratios.cpu,
             self.strategy,
             self.weights,
+            max(0, self.total.milli_cpu - self.reserved.milli_cpu),
             self.cells,
-            max(0, self.total.milli_cpu - self.reserved.milli_cpu) // self.cells,
             self.allocatable.memory // self.cells,
         )
 

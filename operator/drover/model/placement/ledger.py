@@ -124,8 +124,8 @@ class Ledger:
 def exceeded(row: HostRow, allocated: Resources) -> tuple[str, ...]:
     """The resources of which more is charged than the host may promise."""
     ratio, limit = row.ratios.cpu, row.allocatable
-    threads = -(-allocated.milli_threads * ratio.numerator // ratio.denominator)
-    charged = (allocated.milli_cpu + threads, *allocated[1:4])
-    named = [name for name, amount, most in zip(RESOURCE_NAMES, charged, limit[:4], strict=True) if amount > most]
+    shared = (row.shape.threads - allocated.milli_threads) * ratio.numerator // ratio.denominator
+    limits = (shared, *limit[1:4])
+    named = [name for name, amount, most in zip(RESOURCE_NAMES, allocated[:4], limits, strict=True) if amount > most]
     gpus = dict(limit.gpus)
     return (*named, *(device for device, count in allocated.gpus if count > gpus.get(device, 0)))

@@ -69,7 +69,7 @@ def _rejections(ledger: Ledger, request: Request) -> Iterator[Rejection]:
     if request.hosts is not None:
         yield "requested", NOT_REQUESTED, ~_listed(ledger, request.hosts)
     if request.exclude:
-        yield "requested", EXCLUDED, _listed(ledger, request.exclude)
+        yield "blocked", EXCLUDED, _listed(ledger, request.exclude)
     yield from _objections(ledger, request)
     yield from _shortages(ledger, request)
     for effect in beside.effects(ledger, request):

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from drover.model.placement.claims import NO_MARKS, Claim
+from drover.model.placement.lifetimes import Lease
 from drover.model.placement.resources import Resources
 from drover.model.placement.taints import Toleration
 from drover.model.placement.terms import Term
@@ -61,6 +62,8 @@ class Request:
     exclude: frozenset[str] = frozenset()
     leaves: str | None = None
     """The host it is on and moves away from: what it counts under there does not stand in its own way."""
+    lease: Lease | None = None
+    """How long it means to stay; None says nothing of it."""
     unreserved: bool = False
     """True: may use what is held back for host failures, as a restart after one does."""
 

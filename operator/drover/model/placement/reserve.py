@@ -31,14 +31,17 @@ def exceeded(table: HostTable, pool: str, reserve: Reserve, request: Request) ->
     ``failover`` tells by trying.
     """
     open_hosts = np.array([row.pool == pool and row.blocked is None for row in table.rows], np.bool_)
+    if not open_hosts.any():
+        return False
     limits, used = table.scores.limits(), table.scores.used
     need = Amounts(*capped(request.resources))
     nothing = Amounts(0, 0, 0, 0, 0)
-    taken = cpu_in_use(used, limits, nothing), used.memory
-    wanted = need.milli_cpu + need.milli_threads, need.memory
+    taken = cpu_in_use(used, limits, nothing)
+    threads = -need.milli_threads * limits.ratio_numerator // limits.ratio_denominator
+    most_cpu = need.milli_cpu - np.asarray(threads)[open_hosts].min()
     return any(
         _lacks(np.asarray(limit)[open_hosts], np.asarray(amount)[open_hosts], int(more), reserve)
-        for limit, amount, more in zip((limits.cpu, limits.memory), taken, wanted, strict=True)
+        for limit, amount, more in ((limits.cpu, taken, most_cpu), (limits.memory, used.memory, need.memory))
     )
 
 
@@ -47,6 +50,6 @@ def _lacks(limit: IntArray, used: IntArray, need: int, reserve: Reserve) -> bool
     if reserve.percent:
         held_back = -(-total * reserve.percent // 100)
     else:
-        largest: npt.NDArray[np.int64] = np.sort(limit)[-reserve.host_failures :]
+        largest: npt.NDArray[np.int64] = np.sort(limit)[::-1][: reserve.host_failures]
         held_back = int(largest.sum())
     return need > 0 and int(used.sum()) + need > total - held_back

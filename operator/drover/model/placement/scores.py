@@ -21,6 +21,7 @@ from drover.model.placement.resources import Gpus, Resources
 from drover.model.placement.rules import Objection
 from drover.model.placement.scoring import (
     INFEASIBLE,
+    LARGEST,
     Amounts,
     IntArray,
     Limits,
@@ -105,6 +106,11 @@ class ScoreMatrix:
         return found, self._character_of
 
     @property
+    def loads(self) -> list[Load]:
+        """What is charged to every host, by slot."""
+        return self._loads
+
+    @property
     def used(self) -> Amounts:
         """What is charged to every host, each field an array over slots."""
         return Amounts(*self._used)
@@ -135,7 +141,10 @@ class ScoreMatrix:
         was_at: npt.NDArray[np.intp],
         changed: list[int],
     ) -> None:
-        """Takes the hosts in a new order: slot i was slot ``was_at``[i] until now, or nothing where that is -1."""
+        """Takes the hosts in a new order: slot i was slot ``was_at``[i] until now, or nothing where that is -1.
+
+        ``changed``: the slots whose host or load is not what it was.
+        """
         self._shape_of = np.array([self._shape(row.shape) for row in rows], np.intp)
         self._character_of = np.array([self._characters[row.character] for row in rows], np.intp)
         self._loads = loads
@@ -270,7 +279,8 @@ class _Needs:
         self.signatures = signatures
         sizes = np.array([capped(signature.size) for signature in signatures], np.int64)
         self.amounts = Amounts(*sizes.reshape(-1, _AMOUNTS).T.copy())
-        self.guest_milli_cpu: IntArray = np.array([signature.guest_milli_cpu for signature in signatures], np.int64)
+        guests = [min(signature.guest_milli_cpu, LARGEST) for signature in signatures]
+        self.guest_milli_cpu: IntArray = np.array(guests, np.int64)
         self.with_gpus = [(row, signature) for row, signature in enumerate(signatures) if signature.size.gpus]
         self.bound = [(row, found) for row, found in enumerate(signatures) if found.constraints.numa_nodes]
 

@@ -59,6 +59,7 @@ class Limits(NamedTuple):
     total_cpu: Int
     total_memory: Int
     total_disk: Int
+    threads: Int
     ratio_numerator: Int
     ratio_denominator: Int
     cpu_weight: Float
@@ -78,8 +79,8 @@ def limits_of(shape: Shape) -> Limits:
     limit, total = capped(shape.allocatable), capped(shape.total)
     weights = [weight / (sum(shape.weights) or 1) for weight in shape.weights]
     shares = [1 / amount if amount else 0.0 for amount in limit[:4]]
-    ratio, packs = shape.cpu_ratio, float(shape.strategy == "Pack")
-    return Limits._make((*limit[:4], *total[:3], ratio.numerator, ratio.denominator, *weights, *shares, packs))
+    ratio, packs = (shape.cpu_ratio.numerator, shape.cpu_ratio.denominator), float(shape.strategy == "Pack")
+    return Limits._make((*limit[:4], *total[:3], min(shape.threads, LARGEST), *ratio, *weights, *shares, packs))
 
 
 def capped(amounts: Resources) -> tuple[int, ...]:
@@ -128,14 +129,15 @@ def parts(used: Resources, shape: Shape, need: Resources) -> dict[str, float]:
 
 
 def cpu_in_use(used: Amounts, limits: Limits, need: Amounts) -> Int:
-    """vCPUs claimed once the request is placed: shared ones, and whole threads at the host's ratio, rounded up."""
-    threads = (used.milli_threads + need.milli_threads) * limits.ratio_numerator
-    return used.milli_cpu + need.milli_cpu - (-threads // limits.ratio_denominator)
+    """vCPUs claimed once the request is placed: shared ones, and those that can no longer be promised because whole
+    threads are taken."""
+    left = limits.threads - used.milli_threads - need.milli_threads
+    return used.milli_cpu + need.milli_cpu + limits.cpu - left * limits.ratio_numerator // limits.ratio_denominator
 
 
 def fits_cpu(cpu: Int, limits: Limits, need: Amounts, guest_milli_cpu: Int) -> npt.NDArray[np.bool_]:
     nothing = np.equal(need.milli_cpu + need.milli_threads, 0)
-    fits: npt.NDArray[np.bool_] = nothing | ((cpu <= limits.cpu) & (guest_milli_cpu <= limits.total_cpu))
+    fits: npt.NDArray[np.bool_] = (nothing | (cpu <= limits.cpu)) & (guest_milli_cpu <= np.asarray(limits.total_cpu))
     return fits
 
 

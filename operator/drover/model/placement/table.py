@@ -148,8 +148,13 @@ class HostTable:
             self._keys[name] = natural_key(name)
         names = sorted(self._known, key=self._keys.__getitem__)
         was_at = np.array([self._slots.get(name, -1) for name in names], np.intp)
-        before, self._rows = self._rows, [self._known[name] for name in names]
-        changed = [slot for slot, old in enumerate(was_at.tolist()) if old < 0 or before[old] is not self._rows[slot]]
+        rows, loads = [self._known[name] for name in names], [self._loads[name] for name in names]
+        changed = [
+            slot
+            for slot, old in enumerate(was_at.tolist())
+            if old < 0 or self._rows[old] is not rows[slot] or self._scores.loads[old] is not loads[slot]
+        ]
+        self._rows = rows
         self._slots = {name: slot for slot, name in enumerate(names)}
         self._forget_groups()
-        self._scores.reorder(self._rows, [self._loads[name] for name in names], was_at, changed)
+        self._scores.reorder(rows, loads, was_at, changed)

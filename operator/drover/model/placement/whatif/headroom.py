@@ -65,7 +65,8 @@ def _by_resource(ledger: Ledger, request: Request) -> tuple[list[str], IntArray]
 def _cpu_times(used: Amounts, limits: Limits, need: Amounts) -> IntArray:
     if not need.milli_threads:
         return _times(limits.cpu - cpu_in_use(used, limits, _NOTHING), need.milli_cpu)
-    whole = (limits.cpu - used.milli_cpu) * limits.ratio_denominator // limits.ratio_numerator
+    ratio, per = limits.ratio_numerator, limits.ratio_denominator
+    whole: IntArray = np.asarray(limits.threads * ratio - used.milli_cpu * per) // np.asarray(ratio)
     return _times(whole - used.milli_threads, need.milli_threads)
 
 
