@@ -82,6 +82,10 @@ demo: $(STAMP) ## a data centre on a real API server, one host drained live (KEE
 bench: $(STAMP) ## benchmarks
 	for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 
+.PHONY: bench-placement
+bench-placement: $(STAMP) ## placement over all hosts, against a plain loop
+	$(BIN)/python benchmarks/bench_placement.py
+
 .PHONY: clean
 clean: ## stop the cluster, remove .venv and everything generated
 	if [ -x $(BIN)/python ] && [ -d .cache/cluster ]; then $(CONTROLPLANE) down; fi

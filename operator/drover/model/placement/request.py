@@ -26,12 +26,27 @@ class Constraints(NamedTuple):
     numa_nodes: int = 0
 
 
-class Signature(NamedTuple):
+@dataclass(frozen=True, eq=False, slots=True)
+class Signature:
     """All of a request that a host's own score follows from: requests of one signature share one row of scores."""
 
     size: Resources
     guest_milli_cpu: int
     constraints: Constraints
+    _hash: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.size, self.guest_milli_cpu, self.constraints)))
+
+    def __hash__(self) -> int:  # remembered: every decision looks its row up by it
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Signature) and (self.size, self.guest_milli_cpu, self.constraints) == (
+            other.size,
+            other.guest_milli_cpu,
+            other.constraints,
+        )
 
 
 @dataclass(frozen=True)

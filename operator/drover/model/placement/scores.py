@@ -34,7 +34,7 @@ from drover.model.placement.scoring import (
 )
 
 MAX_ROWS: Final = 256
-MAX_REMEMBERED: Final = 200_000
+MAX_REMEMBERED: Final = 100_000
 """Vectors remembered of one kind; all are forgotten when there are more."""
 _AMOUNTS: Final = len(Amounts._fields)
 
@@ -65,9 +65,12 @@ class ScoreMatrix:
         self._character_of: npt.NDArray[np.intp] = np.zeros(0, np.intp)
         self._loads: list[Load] = []
         self._used: IntArray = np.zeros((_AMOUNTS, 0), np.int64)
+        self._stale: set[int] = set()
+        """Slots whose ``_used`` is of an earlier load: what is seldom read is not written with every change."""
         self._matrix: Scores = np.zeros((0, 0), np.float32)
         self._rows: dict[Signature, int] = {}
-        self._asked: dict[Signature, int] = {}
+        self._asked: list[int] = []
+        """When each row was last asked for."""
         self._clock = 0
         self._needs = _Needs([])
         self._memory: tuple[dict[Hashable, Scores | None], ...] = ({}, {}, {}, {}, {})
@@ -78,7 +81,7 @@ class ScoreMatrix:
         other = ScoreMatrix()
         other.__dict__.update(self.__dict__)
         other._shape_of, other._character_of = self._shape_of.copy(), self._character_of.copy()
-        other._loads, other._used = self._loads.copy(), self._used.copy()
+        other._loads, other._used, other._stale = self._loads.copy(), self._used.copy(), self._stale.copy()
         other._matrix, other._rows, other._asked = self._matrix.copy(), self._rows.copy(), self._asked.copy()
         return other
 
@@ -90,7 +93,7 @@ class ScoreMatrix:
         if number is None:
             number = self._add(signature)
         self._clock += 1
-        self._asked[signature] = self._clock
+        self._asked[number] = self._clock
         row: Scores = self._matrix[number]
         return row
 
@@ -113,6 +116,10 @@ class ScoreMatrix:
     @property
     def used(self) -> Amounts:
         """What is charged to every host, each field an array over slots."""
+        if self._stale:
+            slots = list(self._stale)
+            self._used[:, slots] = np.array([capped(self._loads[slot].resources) for slot in slots], np.int64).T
+            self._stale.clear()
         return Amounts(*self._used)
 
     def limits(self) -> Limits:
@@ -125,7 +132,7 @@ class ScoreMatrix:
     def charge(self, slot: int, load: Load) -> None:
         """Writes the column of a host anew with what it is charged now."""
         self._loads[slot] = load
-        self._used[:, slot] = capped(load.resources)
+        self._stale.add(slot)
         if self._rows:
             self._matrix[:, slot] = self._column(slot)
 
@@ -149,6 +156,7 @@ class ScoreMatrix:
         self._character_of = np.array([self._characters[row.character] for row in rows], np.intp)
         self._loads = loads
         self._used = np.array([capped(load.resources) for load in loads], np.int64).reshape(-1, _AMOUNTS).T.copy()
+        self._stale = set()
         if not self._matrix.shape[1] or 2 * len(changed) > len(rows):
             self._forget_rows(len(rows))
             return
@@ -158,17 +166,17 @@ class ScoreMatrix:
 
     def _forget_rows(self, hosts: int) -> None:
         self._matrix = np.zeros((0, hosts), np.float32)
-        self._rows, self._asked, self._needs = {}, {}, _Needs([])
+        self._rows, self._asked, self._needs = {}, [], _Needs([])
         self._memory = ({}, {}, {}, {}, {})
 
     def _add(self, signature: Signature) -> int:
         """A row for a signature not known: the next one, or that of the signature not asked for longest."""
         number = len(self._rows)
         if number >= MAX_ROWS:
-            oldest = min(self._asked, key=self._asked.__getitem__)
-            number = self._rows.pop(oldest)
-            del self._asked[oldest]
+            number = self._asked.index(min(self._asked))
+            del self._rows[self._needs.signatures[number]]
         else:
+            self._asked.append(self._clock)
             self._matrix = np.concatenate([self._matrix, np.empty((1, self._matrix.shape[1]), np.float32)])
         self._rows[signature] = number
         self._needs = _Needs(sorted(self._rows, key=self._rows.__getitem__))
@@ -249,7 +257,7 @@ class ScoreMatrix:
     # One signature, all hosts
 
     def _row(self, signature: Signature) -> Scores:
-        size, guest, wanted = signature
+        size, guest, wanted = signature.size, signature.guest_milli_cpu, signature.constraints
         need, used, limits = Amounts(*capped(size)), self.used, self.limits()
         row = cpu_memory_part(used, limits, need, guest) + self._disk_row(used, limits, need, signature)
         row += network_part(used, limits, need)
