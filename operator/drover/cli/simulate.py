@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
 import yaml
@@ -20,12 +20,15 @@ from rich.table import Table
 
 from drover.api.kinds import KINDS
 from drover.api.quantity import human
+from drover.cli.traces import DRAIN_BUDGET, TraceName, simulate_trace
 from drover.sim.rehearsal import rehearse
 from drover.sim.report import MigrationLine, Report, Told
 from drover.sim.simulation import InvariantError
 from drover.sim.store import ApiError
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_OF_MANIFESTS: Final = {"for_": "--for", "faults": "--faults", "events": "--events"}
+_OF_TRACES: Final = {"drain_budget": "--drain-budget", "plot": "--plot"}
 
 
 def duration(text: str) -> timedelta:
@@ -37,15 +40,65 @@ def duration(text: str) -> timedelta:
 
 
 def simulate(
-    manifests: Annotated[list[Path], typer.Argument(help="YAML files, or folders of them.", exists=True)],
+    context: typer.Context,
+    manifests: Annotated[
+        list[Path],
+        typer.Argument(help="YAML files, or folders of them; with --trace its file or folder.", exists=True),
+    ],
     for_: Annotated[str, typer.Option("--for", metavar="DURATION", help="Virtual time: 90s, 1h30m, 7d.")] = "1h",
-    seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="Everything random follows from it.", show_default="1; 0 for a trace")
+    ] = None,
     faults: Annotated[bool, typer.Option(help="Let the operator, its network and hosts fail now and then.")] = False,
     output: Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="How to tell it.")] = "text",
     events: Annotated[int, typer.Option(min=0, help="Lines of the timeline, the last ones; 0 for all.")] = 60,
+    trace: Annotated[TraceName | None, typer.Option(help="Replay a trace of a real cloud instead.")] = None,
+    drain_budget: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of the VMs that an hourly drain may move (azure2017)."),
+    ] = DRAIN_BUDGET,
+    plot: Annotated[Path | None, typer.Option(help="Draw hosts in use over time into this PNG (azure2017).")] = None,
 ) -> None:
-    """Run the operator on manifests in virtual time, with no cluster, and tell what happened."""
-    length = duration(for_)
+    """Run the operator on manifests in virtual time, with no cluster, and tell what happened.
+
+    With --trace, replay virtual machines of a real cloud through the operator's
+    placement instead, and tell what the policies come to.
+
+    azure2017: a CSV file, gzipped or not, of the Azure trace of 2017
+    (AzurePublicDataset, CC-BY-4.0) as huaweicloud/trace_generation_rnn (MIT)
+    gives it. Lifetimes are drawn evenly from their bins. Hosts have 64 vCPU and
+    128 GiB and are added when a VM fits on none. The bound is the larger of
+    ceil(demand / capacity) over CPU and memory.
+
+    huawei-topology: the folder of Huawei Cloud's set for topology-aware placement
+    (mdl1104/Dataset-for-topology-aware-VM-placement, CC0 1.0). Affinity is read
+    as one rack, anti-affinity as distinct hosts, fault_domain as no rack for two
+    domains of a group.
+    """
+    _refuse_strays(context, trace)
+    if trace is not None:
+        if len(manifests) != 1:
+            raise typer.BadParameter(f"--trace replays one file or folder, not {len(manifests)}")
+        simulate_trace(
+            trace, manifests[0], seed=seed or 0, drain_budget=drain_budget, plot=plot, as_json=output == "json"
+        )
+        return
+    _simulate_manifests(manifests, duration(for_), 1 if seed is None else seed, faults, output, events)
+
+
+def _refuse_strays(context: typer.Context, trace: TraceName | None) -> None:
+    """Options that would do nothing."""
+    strays = _OF_TRACES if trace is None else _OF_MANIFESTS if trace == "azure2017" else {**_OF_MANIFESTS, **_OF_TRACES}
+    for parameter, option in strays.items():
+        source = context.get_parameter_source(parameter)
+        if source is not None and source.name == "COMMANDLINE":
+            where = "manifests" if trace is None else f"--trace {trace}"
+            raise typer.BadParameter(f"{option} means nothing with {where}: leave it out")
+
+
+def _simulate_manifests(
+    manifests: Sequence[Path], length: timedelta, seed: int, faults: bool, output: Literal["text", "json"], events: int
+) -> None:
     try:
         raw = [document for path in manifests for document in read(path)]
         if not raw:

@@ -1,187 +1,47 @@
-"""Placement decisions, against a plain Python reference that looks at hosts one by one."""
+"""Placement decisions, case by case. ``test_placement_properties`` holds them against a plain search."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from drover.model.placement import (
+    Affinity,
+    Candidate,
+    Claim,
     HostRow,
     Ledger,
     Placed,
     Ratios,
+    RefusalReason,
     Refused,
     Request,
     Resources,
     Strategy,
+    Taint,
+    Toleration,
     Weights,
     decide,
 )
 from drover.model.placement.hosts import natural_key
 
-NAMES = [f"p{pool}-{index}" for pool in (1, 2) for index in range(1, 12)]
-AMOUNTS = st.builds(Resources, *[st.integers(0, 12)] * 4)
-LABELS = st.dictionaries(st.sampled_from(["zone", "disk"]), st.sampled_from(["a", "b"]), max_size=2)
-RATIOS = st.builds(Ratios, *[st.sampled_from([Fraction(1), Fraction(4), Fraction(3, 2), Fraction(1, 2)])] * 3)
-ROWS = st.builds(
-    HostRow,
-    name=st.sampled_from(NAMES),
-    pool=st.sampled_from(["p1", "p2"]),
-    total=st.builds(Resources, *[st.integers(2, 12)] * 4),
-    reserved=st.builds(Resources, *[st.integers(0, 2)] * 4),
-    ratios=RATIOS,
-    labels=LABELS,
-    blocked=st.sampled_from([None, None, None, None, "cordoned", "not ready"]),
-    strategy=st.sampled_from(["Balance", "Pack"]),
-    weights=st.builds(Weights, *[st.integers(0, 3)] * 4),
-)
-HOSTS = st.lists(ROWS, max_size=12, unique_by=lambda row: row.name)
-USED = st.dictionaries(st.sampled_from(NAMES), st.builds(Resources, *[st.integers(0, 4)] * 4))
-REQUESTS = st.builds(
-    Request,
-    resources=st.builds(Resources, *[st.integers(0, 3)] * 4),
-    pool=st.sampled_from([None, None, None, "p1", "p3"]),
-    node_selector=st.sampled_from([{}, {}, {}, {"zone": "a"}, {"zone": "b", "disk": "a"}]),
-    hosts=st.sampled_from([None, None, None, frozenset(NAMES[::2]), frozenset(NAMES[3:9])]),
-    exclude=st.frozensets(st.sampled_from(NAMES), max_size=3),
-)
 
-
-def build(hosts: list[HostRow], used: dict[str, Resources]) -> Ledger:
+def build(*hosts: HostRow) -> Ledger:
     ledger = Ledger()
     for row in hosts:
         ledger.upsert(row)
-    for name, amount in used.items():
-        ledger.set_claims(name, {(f"on {name}", name): amount})
     return ledger
-
-
-def first_failure(row: HostRow, used: Resources, request: Request) -> str | None:
-    """The reference's filter."""
-    need = request.resources
-    if request.hosts is not None and row.name not in request.hosts:
-        return "not one of the requested hosts"
-    if row.name in request.exclude:
-        return "excluded"
-    if any(row.labels.get(label) != value for label, value in request.node_selector.items()):
-        return "node selector does not match"
-    if row.blocked:
-        return row.blocked
-    if need.milli_cpu > row.total.milli_cpu or need.memory > row.total.memory or need.disk > row.total.disk:
-        return "physically too small"
-    for name, amount, taken, limit in zip(
-        ("cpu", "memory", "disk", "network"), need, used, row.allocatable, strict=True
-    ):
-        if amount and taken + amount > limit:
-            return f"insufficient {name}"
-    return None
-
-
-def score_of(row: HostRow, used: Resources, need: Resources) -> float:
-    """The reference's score, exact and then rounded to millionths."""
-    fractions = [
-        min(Fraction(taken + amount, limit), Fraction(1)) if limit else Fraction(0)
-        for taken, amount, limit in zip(used, need, row.allocatable, strict=True)
-    ]
-    weighted = sum(weight * fraction for weight, fraction in zip(row.weights, fractions, strict=True))
-    fullness = Fraction(weighted) / (sum(row.weights) or 1)
-    goal = fullness if row.strategy == "Pack" else 1 - fullness
-    return float((goal + (1 - abs(fractions[0] - fractions[1])) / 4) / Fraction(5, 4))
-
-
-@given(HOSTS, USED, REQUESTS)
-def test_the_decision_is_that_of_a_plain_search_over_all_hosts(
-    hosts: list[HostRow], used: dict[str, Resources], request: Request
-) -> None:
-    decision = decide(build(hosts, used), request)
-    evaluated = [row for row in hosts if request.pool in (None, row.pool)]
-    failures = {row.name: first_failure(row, used.get(row.name, Resources()), request) for row in evaluated}
-    scores = {
-        row.name: score_of(row, used.get(row.name, Resources()), request.resources)
-        for row in evaluated
-        if failures[row.name] is None
-    }
-    assert decision.evaluated == len(evaluated)
-    if isinstance(decision, Refused):
-        assert scores == {}
-        assert decision.rejections == Counter(failures.values())
-        assert sum(decision.rejections.values()) == len(evaluated)
-    else:
-        assert decision.feasible == len(scores)
-        assert decision.top[0] == (decision.host, decision.score)
-        assert len(decision.top) == min(5, len(scores))
-        assert [score for _, score in decision.top] == pytest.approx(
-            sorted(scores.values(), reverse=True)[: len(decision.top)], abs=1e-6
-        )
-        assert dict(decision.top) == pytest.approx({name: scores[name] for name, _ in decision.top}, abs=1e-6)
-        in_order = sorted(decision.top, key=lambda entry: (-entry[1], natural_key(entry[0])))
-        assert list(decision.top) == in_order
-        ties = [name for name, score in scores.items() if score == scores[decision.host]]
-        assert decision.host == min(ties, key=natural_key)
-
-
-@given(HOSTS, USED, REQUESTS, st.data())
-def test_the_order_in_which_hosts_came_does_not_matter(
-    hosts: list[HostRow], used: dict[str, Resources], request: Request, data: st.DataObject
-) -> None:
-    shuffled = data.draw(st.permutations(hosts))
-    assert decide(build(shuffled, used), request) == decide(build(hosts, used), request)
-
-
-@given(HOSTS, USED, REQUESTS, st.sets(st.sampled_from(NAMES)))
-def test_a_removed_host_leaves_no_trace(
-    hosts: list[HostRow], used: dict[str, Resources], request: Request, removed: set[str]
-) -> None:
-    ledger = build(hosts, used)
-    for name in removed:
-        ledger.remove(name)
-    never_there = build([row for row in hosts if row.name not in removed], used)
-    assert decide(ledger, request) == decide(never_there, request)
-
-
-def test_the_host_that_takes_a_removed_ones_place_keeps_its_score() -> None:
-    packed = HostRow("h3", "p1", Resources(8, 8), strategy="Pack")
-    ledger = build([HostRow("h1", "p1", Resources(80, 80)), packed], {})
-    ledger.remove("h1")
-    assert decide(ledger, Request(Resources(2, 2))) == Placed("h3", 0.4, "Pack", 1, 1, (("h3", 0.4),))
-
-
-@given(HOSTS, USED, REQUESTS, st.integers(0, 11), AMOUNTS, st.booleans())
-def test_adding_capacity_never_makes_a_feasible_request_infeasible(
-    hosts: list[HostRow],
-    used: dict[str, Resources],
-    request: Request,
-    index: int,
-    more: Resources,
-    another: bool,
-) -> None:
-    if isinstance(decide(build(hosts, used), request), Placed):
-        grown = hosts[index % len(hosts)]
-        grown = replace(grown, name="p9-1") if another else replace(grown, total=grown.total + more)
-        others = [row for row in hosts if row.name != grown.name]
-        assert isinstance(decide(build([*others, grown], used), request), Placed)
-
-
-@given(HOSTS, st.lists(REQUESTS, max_size=20))
-def test_no_sequence_of_placements_claims_a_host_above_its_allocatable(
-    hosts: list[HostRow], requests: list[Request]
-) -> None:
-    ledger = build(hosts, {})
-    for number, request in enumerate(requests):
-        decision = decide(ledger, request)
-        if isinstance(decision, Placed):
-            ledger.set_claims(number, {(f"u{number}", decision.host): request.resources})
-        assert ledger.overcommitted() == []
 
 
 def fleet(count: int, strategy: Strategy = "Balance", weights: Weights = Weights()) -> Ledger:  # noqa: B008
     total = Resources(10_000, 10_000, 10_000, 1_000)
-    return build([HostRow(f"p1-{n}", "p1", total, strategy=strategy, weights=weights) for n in range(1, count + 1)], {})
+    return build(*(HostRow(f"p1-{n}", "p1", total, strategy=strategy, weights=weights) for n in range(1, count + 1)))
+
+
+def claim(ledger: Ledger, host: str, milli_cpu: int = 0, memory: int = 0, disk: int = 0, bandwidth: int = 0) -> None:
+    ledger.set_claims(f"on {host}", {(f"on {host}", host): Claim(Resources(milli_cpu, memory, disk, bandwidth))})
 
 
 def place(ledger: Ledger, need: Resources, times: int) -> list[str]:
@@ -189,7 +49,7 @@ def place(ledger: Ledger, need: Resources, times: int) -> list[str]:
     for number in range(times):
         decision = decide(ledger, Request(need))
         assert isinstance(decision, Placed)
-        ledger.set_claims(number, {(f"u{number}", decision.host): need})
+        ledger.set_claims(number, {(f"u{number}", decision.host): Claim(need)})
         placed.append(decision.host)
     return placed
 
@@ -203,7 +63,7 @@ def test_balance_goes_round_and_pack_fills_up() -> None:
 def test_equal_hosts_go_by_natural_name_order() -> None:
     decision = decide(fleet(24), Request(Resources(1), exclude=frozenset({"p1-1"})))
     assert isinstance(decision, Placed)
-    assert [name for name, _ in decision.top] == ["p1-2", "p1-3", "p1-4", "p1-5", "p1-6"]
+    assert [candidate.host for candidate in decision.top] == ["p1-2", "p1-3", "p1-4", "p1-5", "p1-6"]
 
 
 @pytest.mark.parametrize(
@@ -217,8 +77,8 @@ def test_equal_hosts_go_by_natural_name_order() -> None:
 )
 def test_weights_say_which_resource_counts(weights: Weights, expected: str) -> None:
     ledger = fleet(2, "Balance", weights)
-    ledger.set_claims("a", {("u1", "p1-1"): Resources(disk=5_000)})
-    ledger.set_claims("b", {("u2", "p1-2"): Resources(bandwidth=500)})
+    claim(ledger, "p1-1", disk=5_000)
+    claim(ledger, "p1-2", bandwidth=500)
     decision = decide(ledger, Request(Resources(1, 1)))
     assert isinstance(decision, Placed)
     assert decision.host == expected
@@ -227,8 +87,8 @@ def test_weights_say_which_resource_counts(weights: Weights, expected: str) -> N
 @pytest.mark.parametrize("strategy", ["Balance", "Pack"])
 def test_between_hosts_of_equal_use_the_one_left_in_balance_wins(strategy: Strategy) -> None:
     ledger = fleet(2, strategy)
-    ledger.set_claims("a", {("u1", "p1-1"): Resources(4_000, 2_000)})
-    ledger.set_claims("b", {("u2", "p1-2"): Resources(2_000, 4_000)})
+    claim(ledger, "p1-1", 4_000, 2_000)
+    claim(ledger, "p1-2", 2_000, 4_000)
     decision = decide(ledger, Request(Resources(3_000, 1_000)))
     assert isinstance(decision, Placed)
     assert decision.host == "p1-2"
@@ -236,25 +96,144 @@ def test_between_hosts_of_equal_use_the_one_left_in_balance_wins(strategy: Strat
 
 def test_a_placement_tells_score_and_numbers() -> None:
     ledger = fleet(3)
-    ledger.set_claims("a", {("u1", "p1-1"): Resources(10_000)})
-    decision = decide(ledger, Request(Resources(5_000, 5_000), pool="p1"))
-    assert decision == Placed("p1-2", 0.6, "Balance", 3, 2, (("p1-2", 0.6), ("p1-3", 0.6)))
+    claim(ledger, "p1-1", 10_000)
+    parts = {"cpu": 0.2, "memory": 0.2, "balance": 0.2}
+    assert decide(ledger, Request(Resources(5_000, 5_000), pool="p1")) == Placed(
+        host="p1-2",
+        cells=(),
+        score=0.6,
+        strategy="Balance",
+        weights=Weights(),
+        evaluated=3,
+        feasible=2,
+        top=(Candidate("p1-2", 0.6, parts), Candidate("p1-3", 0.6, parts)),
+    )
 
 
-def test_a_virtual_machine_is_never_larger_than_the_physical_host() -> None:
-    ledger = build([HostRow("h1", "p1", Resources(8_000, 10), ratios=Ratios(cpu=Fraction(4)))], {})
-    assert isinstance(decide(ledger, Request(Resources(8_000))), Placed)
-    refused = decide(ledger, Request(Resources(8_001)))
-    assert isinstance(refused, Refused)
-    assert refused.rejections == {"physically too small": 1}
+def test_a_host_that_was_planned_goes_first_where_it_fits() -> None:
+    ledger = fleet(3)
+    claim(ledger, "p1-2", 5_000)
+    claim(ledger, "p1-3", 10_000)
+    for planned, top in (
+        ("p1-2", ["p1-2", "p1-1"]),
+        ("p1-1", ["p1-1", "p1-2"]),
+        ("p1-3", ["p1-1", "p1-2"]),
+        ("gone", ["p1-1", "p1-2"]),
+        (None, ["p1-1", "p1-2"]),
+    ):
+        decision = decide(ledger, Request(Resources(1_000, 1)), planned)
+        assert isinstance(decision, Placed)
+        assert (decision.host, [candidate.host for candidate in decision.top]) == (top[0], top)
+
+
+@pytest.mark.parametrize(
+    ("request_", "fits"),
+    [
+        (Request(Resources(8_000)), True),
+        (Request(Resources(8_001)), False),
+        (Request(Resources(memory=10)), True),
+        (Request(Resources(memory=11)), False),
+        (Request(Resources(disk=20)), True),
+        (Request(Resources(disk=21)), False),
+        (Request(Resources(milli_threads=2_000), vcpus=8), True),
+        (Request(Resources(milli_threads=2_000), vcpus=9), False),
+        (Request(Resources(memory=1), vcpus=9), False),
+    ],
+)
+def test_a_virtual_machine_is_never_larger_than_the_physical_host(request_: Request, fits: bool) -> None:
+    ratios = Ratios(Fraction(4), Fraction(2), Fraction(2))
+    decision = decide(build(HostRow("h1", "p1", Resources(8_000, 10, 20), ratios=ratios)), request_)
+    assert isinstance(decision, Placed) if fits else decision.rejections == {"physically too small": 1}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "used", "need", "fits"),
+    [
+        ("4", Resources(24_000), Resources(milli_threads=2_000), True),
+        ("4", Resources(24_001), Resources(milli_threads=2_000), False),
+        ("4", Resources(milli_threads=7_000), Resources(4_000), True),
+        ("4", Resources(milli_threads=7_000), Resources(4_001), False),
+        ("4", Resources(milli_threads=7_000), Resources(milli_threads=1_001), False),
+        ("1.333333", Resources(), Resources(milli_threads=8_000), True),
+        ("1.333333", Resources(milli_threads=7_000), Resources(1_333), True),
+        ("1.333333", Resources(milli_threads=7_000), Resources(1_334), False),
+        ("0.5", Resources(milli_threads=6_000), Resources(1_000), True),
+        ("0.5", Resources(milli_threads=6_000), Resources(1_001), False),
+    ],
+)
+def test_whole_threads_are_not_shared_and_what_is_left_of_them_is(
+    ratio: str, used: Resources, need: Resources, fits: bool
+) -> None:
+    ledger = build(HostRow("h1", "p1", Resources(8_000), ratios=Ratios(Fraction(ratio))))
+    ledger.set_claims("there", {("u1", "h1"): Claim(used)})
+    assert isinstance(decide(ledger, Request(need)), Placed) is fits
+    ledger.set_claims("there", {("u1", "h1"): Claim(used + need)})
+    assert ledger.overcommitted() == ([] if fits else [("h1", ("cpu",))])
+
+
+def test_gpus_are_counted_by_device_and_never_overcommitted() -> None:
+    ledger = build(HostRow("h1", "p1", Resources(gpus=(("a100", 2), ("l40", 1))), ratios=Ratios(Fraction(4))))
+    ledger.set_claims("there", {("u1", "h1"): Claim(Resources(gpus=(("a100", 1),)))})
+
+    def refused_for(*gpus: tuple[str, int]) -> object:
+        return getattr(decide(ledger, Request(Resources(gpus=gpus))), "rejections", None)
+
+    assert refused_for(("a100", 1), ("l40", 1)) is None
+    assert refused_for(("a100", 2), ("l40", 1)) == {"insufficient GPU a100": 1}
+    assert refused_for(("a100", 1), ("l40", 2)) == {"insufficient GPU l40": 1}
+    assert refused_for(("h100", 1)) == {"insufficient GPU h100": 1}
+    ledger.set_claims("there", {})
+    assert refused_for(("a100", 2)) is None
+
+
+@pytest.mark.parametrize(
+    ("full", "roomy"),
+    [
+        ([Claim(Resources(6_001))], [Claim(Resources(6_000))]),
+        ([Claim(Resources(memory=61))], [Claim(Resources(memory=60))]),
+        ([Claim(Resources(disk=61))], [Claim(Resources(disk=60))]),
+        ([Claim(Resources(bandwidth=61))], [Claim(Resources(bandwidth=60))]),
+        ([Claim(Resources(milli_threads=6_001))], [Claim(Resources(milli_threads=6_000))]),
+        ([Claim(Resources(gpus=(("a100", 2),)))], [Claim(Resources(gpus=(("a100", 1),)))]),
+        (
+            [Claim(Resources(2_500), (0,)), Claim(Resources(2_500), (1,))],
+            [Claim(Resources(2_500), (0,)), Claim(Resources(2_500), (0,))],
+        ),
+    ],
+    ids=["cpu", "memory", "disk", "network", "threads", "gpus", "cells"],
+)
+def test_hosts_that_differ_in_one_amount_alone_are_told_apart(full: list[Claim], roomy: list[Claim]) -> None:
+    request = Request(Resources(2_000, 20, 20, 20, gpus=(("a100", 1),)), numa_nodes=1)
+    total = Resources(8_000, 80, 80, 80, gpus=(("a100", 2),))
+    for loads in ({"h1": full, "h2": roomy}, {"h2": roomy, "h1": full}, {"h1": roomy, "h2": full}):
+        ledger = build(*(HostRow(name, "p1", total, cells=2) for name in ("h1", "h2")))
+        assert isinstance(decide(ledger, request), Placed)
+        for host, claims in loads.items():
+            ledger.set_claims(host, {(f"{host}/{number}", host): claim for number, claim in enumerate(claims)})
+        decision = decide(ledger, request)
+        assert isinstance(decision, Placed)
+        assert (decision.feasible, loads[decision.host]) == (1, roomy)
 
 
 def test_a_host_without_known_bandwidth_takes_only_unlimited_requests() -> None:
-    ledger = build([HostRow("h1", "p1", Resources(8_000, 10))], {})
+    ledger = build(HostRow("h1", "p1", Resources(8_000, 10)))
     assert isinstance(decide(ledger, Request(Resources(1, 1))), Placed)
     refused = decide(ledger, Request(Resources(1, 1, 0, 1)))
     assert isinstance(refused, Refused)
     assert refused.message == "0/1 hosts available: 1 insufficient network"
+
+
+def test_what_is_claimed_while_hosts_join_is_seen_by_the_next_decision() -> None:
+    ledger = fleet(3)
+    request = Request(Resources(6_000, 6_000))
+    assert decide(ledger, request).host == "p1-1"  # type: ignore[union-attr]
+    ledger.upsert(HostRow("p1-4", "p1", Resources(10_000, 10_000)))
+    claim(ledger, "p1-1", 5_000, 5_000)
+    assert decide(ledger, request).host == "p1-2"  # type: ignore[union-attr]
+    ledger.remove("p1-4")
+    claim(ledger, "p1-1", 0)
+    claim(ledger, "p1-2", 5_000, 5_000)
+    assert decide(ledger, request).host == "p1-1"  # type: ignore[union-attr]
 
 
 def test_labels_that_change_are_seen_by_the_next_decision() -> None:
@@ -271,56 +250,98 @@ def test_labels_that_change_are_seen_by_the_next_decision() -> None:
 
 CORDONED = HostRow("c1", "p1", Resources(9, 9, 9, 9), blocked="cordoned")
 SMALL = HostRow("s1", "p1", Resources(1, 9, 9, 9))
+SMALLER = [replace(SMALL, name=f"s{number}") for number in range(3)]
+LABELLED = replace(SMALL, labels={"zone": "a"})
+FIVE = Resources(5)
 
 
 @pytest.mark.parametrize(
-    ("hosts", "request_", "reason", "message"),
+    ("hosts", "request_", "reason", "rejections"),
     [
+        ([CORDONED, *SMALLER], Request(FIVE), "NoCapacity", "3 physically too small, 1 cordoned"),
         (
-            [CORDONED, *(replace(SMALL, name=f"s{n}", labels={"zone": "a"}) for n in range(3))],
-            Request(Resources(5)),
+            [CORDONED, LABELLED],
+            Request(FIVE, node_selector={"zone": "a"}),
             "NoCapacity",
-            "0/4 hosts available: 3 physically too small, 1 cordoned",
-        ),
-        (
-            [CORDONED, replace(SMALL, labels={"zone": "a"})],
-            Request(Resources(5), node_selector={"zone": "a"}),
-            "NoCapacity",
-            "0/2 hosts available: 1 node selector does not match, 1 physically too small",
+            "1 node selector does not match, 1 physically too small",
         ),
         (
             [CORDONED, SMALL],
-            Request(Resources(5), node_selector={"zone": "a"}),
+            Request(FIVE, node_selector={"zone": "a"}),
             "AffinityUnsatisfiable",
-            "0/2 hosts available: 2 node selector does not match",
+            "2 node selector does not match",
         ),
         (
             [CORDONED, SMALL],
-            Request(Resources(5), hosts=frozenset({"h9"})),
+            Request(FIVE, hosts=frozenset({"h9"})),
             "HostNotFound",
-            "0/2 hosts available: 2 not one of the requested hosts",
+            "2 not one of the requested hosts",
         ),
         (
-            [SMALL],
-            Request(Resources(1), exclude=frozenset({"s1"})),
+            [CORDONED, SMALL],
+            Request(FIVE, hosts=frozenset({"s1"})),
             "NoCapacity",
-            "0/1 hosts available: 1 excluded",
+            "1 not one of the requested hosts, 1 physically too small",
+        ),
+        ([SMALL], Request(Resources(1), exclude=frozenset({"s1"})), "NoCapacity", "1 excluded"),
+        (
+            [SMALL, replace(CORDONED, traits=frozenset({"SGX"}))],
+            Request(FIVE, required_traits=frozenset({"SSD"}), forbidden_traits=frozenset({"SGX"})),
+            "NoHostWithTraits",
+            "2 lacking trait SSD",
         ),
         (
-            [SMALL],
-            Request(Resources(1), pool="p2"),
-            "HostNotFound",
-            "0/0 hosts available: pool p2 has no hosts",
+            [SMALL, replace(CORDONED, traits=frozenset({"SGX"}))],
+            Request(FIVE, forbidden_traits=frozenset({"SGX"}), cpu_model="Haswell"),
+            "NoHostWithTraits",
+            "1 having forbidden trait SGX, 1 unable to provide CPU model Haswell",
         ),
-        ([], Request(Resources(1)), "HostNotFound", "0/0 hosts available: there are no hosts"),
+        (
+            [replace(SMALL, taints=(Taint("gpu"),)), replace(CORDONED, taints=(Taint("a", "1"), Taint("gpu")))],
+            Request(FIVE, tolerations=(Toleration("a", "Exists"),)),
+            "TaintNotTolerated",
+            "2 with taint gpu:NoSchedule not tolerated",
+        ),
+        (
+            [CORDONED, SMALL],
+            Request(Resources(1, 1), terms=(Affinity("m", "Host"),)),
+            "AffinityUnsatisfiable",
+            "1 cordoned, 1 not satisfying affinity",
+        ),
     ],
 )
 def test_a_refusal_says_how_many_hosts_failed_on_what(
-    hosts: list[HostRow], request_: Request, reason: str, message: str
+    hosts: list[HostRow], request_: Request, reason: RefusalReason, rejections: str
 ) -> None:
-    refused = decide(build(hosts, {}), request_)
+    refused = decide(build(*hosts), request_)
     assert isinstance(refused, Refused)
-    assert (refused.reason, refused.message) == (reason, message)
+    assert (refused.reason, refused.message) == (reason, f"0/{len(hosts)} hosts available: {rejections}")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "pool", "message"),
+    [
+        ([SMALL], "p2", "0/0 hosts available: pool p2 has no hosts"),
+        ([], None, "0/0 hosts available: there are no hosts"),
+    ],
+)
+def test_where_there_is_no_host_to_look_at_the_refusal_says_so(
+    hosts: list[HostRow], pool: str | None, message: str
+) -> None:
+    assert decide(build(*hosts), Request(Resources(1), pool=pool)) == Refused("HostNotFound", 0, {}, message)
+
+
+def test_a_refusal_does_not_depend_on_the_order_in_which_hosts_came() -> None:
+    """Nor does its reason: that of the last rule that any host came to."""
+    tainted = replace(SMALL, name="t1", labels={"zone": "a"}, taints=(Taint("gpu"),))
+    request = Request(FIVE, node_selector={"zone": "a"})
+    for hosts in ((SMALL, tainted), (tainted, SMALL)):
+        assert decide(build(*hosts), request) == Refused(
+            "TaintNotTolerated",
+            2,
+            {"node selector does not match": 1, "with taint gpu:NoSchedule not tolerated": 1},
+            "0/2 hosts available: 1 node selector does not match, 1 with taint gpu:NoSchedule not tolerated",
+        )
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def place_together(ledger: Ledger, members: Mapping[str, Request]) -> dict[str, 
     Members that must be together and have nobody to join go to the domain where most of them fit. Large members
     choose first.
     """
-    order = sorted(members, key=lambda uid: (_size(members[uid]), uid), reverse=True)
+    order = sorted(members, key=lambda uid: (*_size(members[uid]), uid))
     if not order:
         return {}
     with trial(ledger) as attempt:
@@ -79,5 +79,6 @@ def _most_vcpus(members: Mapping[str, Request]) -> int:
 
 
 def _size(request: Request) -> tuple[int, int]:
+    """Sorts the largest first."""
     size = request.resources
-    return size.memory, size.milli_cpu + size.milli_threads
+    return -size.memory, -size.milli_cpu - size.milli_threads

@@ -12,6 +12,7 @@ from drover.model.placement.cells import times
 from drover.model.placement.decide import candidates
 from drover.model.placement.ledger import Ledger
 from drover.model.placement.request import Request
+from drover.model.placement.reserve import room
 from drover.model.placement.scoring import INFEASIBLE, LARGEST, Amounts, IntArray, Limits, capped, cpu_in_use
 
 MOST: Final = 1_000_000
@@ -24,20 +25,49 @@ class Headroom:
     fits: int
     """How many more fit, one after another; terms beside other virtual machines are not looked at."""
     limiting: str | None
-    """The resource that runs out on most of the hosts that have room, or of all hosts where none has."""
+    """The resource that runs out first on most of the hosts that have room, or where none has, on those that lack
+    nothing else; None where there are none of these either."""
 
 
 def headroom(ledger: Ledger, request: Request) -> Headroom:
-    """Counts on every host, exactly, but for GPUs and NUMA cells: there what one host holds is counted by trying."""
-    if not len(ledger):
-        return Headroom(0, None)
-    counts, limits = _by_resource(ledger, request)
+    """Counts on every host, exactly, but for GPUs and NUMA cells: there what one host holds is counted by trying.
+
+    What pools hold back for failover is left out by sums, as ``reserve`` does.
+    """
+    names, limits = _by_resource(ledger, request)
     open_hosts = candidates(ledger, request) > INFEASIBLE
-    least = np.where(open_hosts, np.min(limits, axis=0), 0)
-    fits = int(np.minimum(least, MOST).sum())
-    considered = open_hosts if open_hosts.any() else np.ones_like(open_hosts)
-    votes = np.bincount(np.argmin(limits[:, considered], axis=0), minlength=len(counts))
-    return Headroom(min(fits, MOST), counts[int(votes.argmax())])
+    considered = open_hosts if open_hosts.any() else _suitable(ledger, request)
+    if not considered.any():
+        return Headroom(0, None)
+    votes = np.bincount(np.argmin(limits[:, considered], axis=0), minlength=len(names))
+    fits = _not_held_back(ledger, request, _where(open_hosts, limits))
+    return Headroom(min(fits, MOST), names[int(votes.argmax())])
+
+
+def room_by_host(ledger: Ledger, request: Request) -> IntArray:
+    """How many more fit on each host, by slot."""
+    return _where(candidates(ledger, request) > INFEASIBLE, _by_resource(ledger, request)[1])
+
+
+def _suitable(ledger: Ledger, request: Request) -> npt.NDArray[np.bool_]:
+    """The hosts that the request may go to, had they room, by slot."""
+    objections, character_of = ledger.table.scores.objections(request.signature.constraints)
+    suitable: npt.NDArray[np.bool_] = np.array([found is None for found in objections], np.bool_)[character_of]
+    return suitable
+
+
+def _where(open_hosts: npt.NDArray[np.bool_], limits: IntArray) -> IntArray:
+    fits: IntArray = np.where(open_hosts, np.minimum(limits.min(axis=0), MOST), 0)
+    return fits
+
+
+def _not_held_back(ledger: Ledger, request: Request, times: IntArray) -> int:
+    """The sum over all hosts, less what would go into what their pools hold back for failover."""
+    fits = int(times.sum())
+    for pool, reserve in ledger.reserves.items() if not request.unreserved else ():
+        here = int(times[ledger.table.slots_in_pool(pool)].sum())
+        fits -= max(0, here - room(ledger.table, pool, reserve, request))
+    return fits
 
 
 def _by_resource(ledger: Ledger, request: Request) -> tuple[list[str], IntArray]:
