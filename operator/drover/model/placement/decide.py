@@ -63,7 +63,8 @@ def candidates(ledger: Ledger, request: Request) -> Scores:
     """The score of every host by slot, minus infinity where the request may not go. Only to be read."""
     table = ledger.table
     scores = table.scores.row(request.signature)
-    if _asks_no_more(request) and not ledger.reserves:
+    reserves = ledger.reserved(request) if ledger.reserves else []
+    if not reserves and _asks_no_more(request):
         return scores
     scores = scores.copy()
     if request.hosts is not None:
@@ -77,7 +78,7 @@ def candidates(ledger: Ledger, request: Request) -> Scores:
         beside.apply(effect, scores, ledger)
     if request.lease is not None:
         scores += request.lease.preferences(table.rows)
-    for pool, reserve in ledger.reserves.items() if not request.unreserved else ():
+    for pool, reserve in reserves:
         if exceeded(table, pool, reserve, request):
             scores[table.slots_in_pool(pool)] = INFEASIBLE
     return scores

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 from drover.model.placement.census import Census
 from drover.model.placement.claims import Claim, ClaimBook, Pair
 from drover.model.placement.hosts import HostRow, Topology
-from drover.model.placement.request import Constraints
+from drover.model.placement.request import Constraints, Request
 from drover.model.placement.reserve import Reserve
 from drover.model.placement.resources import NO_RESOURCES, RESOURCE_NAMES, Resources
 from drover.model.placement.rules import MAY_PASS
@@ -97,6 +97,12 @@ class Ledger:
     def evaluated(self, pool: str | None) -> int:
         """The number of hosts in a pool, or of all."""
         return len(self.table.slots_in_pool(pool))
+
+    def reserved(self, request: Request) -> list[tuple[str, Reserve]]:
+        """The pools the request may go to that hold something back from it."""
+        if request.unreserved:
+            return []
+        return [found for found in self.reserves.items() if request.pool in (None, found[0])]
 
     def counts(self, mark: Hashable, topology: Topology) -> Mapping[str, int]:
         """Domain to the number of virtual machines with the mark there; domains without any are left out."""

@@ -79,7 +79,7 @@ def _rejections(ledger: Ledger, request: Request) -> Iterator[Rejection]:
             failing[table.slots_in(effect.topology, effect.only)] = False
         failing[table.slots_in(effect.topology, effect.barred)] = True
         yield "terms", f"not satisfying {effect.told}", failing
-    for pool, reserve in ledger.reserves.items() if not request.unreserved else ():
+    for pool, reserve in ledger.reserved(request):
         if exceeded(table, pool, reserve, request):
             failing = np.zeros(len(table), np.bool_)
             failing[table.slots_in_pool(pool)] = True

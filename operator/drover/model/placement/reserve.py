@@ -35,8 +35,8 @@ def room(table: HostTable, pool: str, reserve: Reserve, request: Request) -> int
     By sums over the pool: none where failover is impossible, and perhaps more than there is where fragments are too
     small; ``failover`` tells by trying.
     """
-    open_hosts = np.array([row.pool == pool and row.blocked is None for row in table.rows], np.bool_)
-    if not open_hosts.any():
+    open_hosts = table.open_slots(pool)
+    if not len(open_hosts):
         return LARGEST
     limits, used = table.scores.limits(), table.scores.used
     need = Amounts(*capped(request.resources))

@@ -60,6 +60,8 @@ class ScoreMatrix:
     def __init__(self) -> None:
         self._shapes: Numbered[Shape] = Numbered()
         self._limits: list[Limits] = []
+        self._limits_of_slots: Limits | None = None
+        """``limits``, until a host changes."""
         self._characters: Numbered[Character] = Numbered()
         self._shape_of: npt.NDArray[np.intp] = np.zeros(0, np.intp)
         self._character_of: npt.NDArray[np.intp] = np.zeros(0, np.intp)
@@ -124,8 +126,10 @@ class ScoreMatrix:
 
     def limits(self) -> Limits:
         """The limits of every host, each field an array over slots."""
-        fields = zip(*self._limits, strict=True) if self._limits else [()] * len(Limits._fields)
-        return Limits._make(np.array(values)[self._shape_of] for values in fields)
+        if self._limits_of_slots is None:
+            fields = zip(*self._limits, strict=True) if self._limits else [()] * len(Limits._fields)
+            self._limits_of_slots = Limits._make(np.array(values)[self._shape_of] for values in fields)
+        return self._limits_of_slots
 
     # Changing
 
@@ -138,6 +142,7 @@ class ScoreMatrix:
 
     def replace(self, slot: int, row: HostRow) -> None:
         """Takes a host that is not what it was. Its column is written by the ``charge`` that follows."""
+        self._limits_of_slots = None
         self._shape_of[slot] = self._shape(row.shape)
         self._character_of[slot] = self._characters[row.character]
 
@@ -152,6 +157,7 @@ class ScoreMatrix:
 
         ``changed``: the slots whose host or load is not what it was.
         """
+        self._limits_of_slots = None
         self._shape_of = np.array([self._shape(row.shape) for row in rows], np.intp)
         self._character_of = np.array([self._characters[row.character] for row in rows], np.intp)
         self._loads = loads

@@ -35,6 +35,7 @@ class HostTable:
         self._scores = ScoreMatrix()
         self._domains: dict[Topology, dict[str, Slots]] = {}
         self._pools: dict[str | None, Slots] = {}
+        self._open: dict[str, Slots] = {}
 
     def __len__(self) -> int:
         return len(self._known)
@@ -50,6 +51,7 @@ class HostTable:
         other._scores = self._scores.copy()
         other._domains = self._domains.copy()
         other._pools = self._pools.copy()
+        other._open = self._open.copy()
         return other
 
     # Changing
@@ -84,6 +86,7 @@ class HostTable:
     def _forget_groups(self) -> None:
         self._domains.clear()
         self._pools.clear()
+        self._open.clear()
 
     # Reading
 
@@ -130,6 +133,15 @@ class HostTable:
             slots = [slot for slot, row in enumerate(self._rows) if pool is None or row.pool == pool]
             self._pools[pool] = np.array(slots, np.intp)
         return self._pools[pool]
+
+    def open_slots(self, pool: str) -> Slots:
+        """The slots of one pool's hosts that something may be placed on."""
+        self._settle()
+        if pool not in self._open:
+            self._open[pool] = np.array(
+                [slot for slot in self.slots_in_pool(pool).tolist() if self._rows[slot].blocked is None], np.intp
+            )
+        return self._open[pool]
 
     def _by_domain(self, topology: Topology) -> dict[str, Slots]:
         if topology not in self._domains:
