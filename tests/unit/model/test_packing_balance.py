@@ -16,7 +16,7 @@ from drover.model.packing import Move, Snapshot, balance, variation
 def plainly(fleet: Snapshot) -> float:
     """The coefficient of variation by the book."""
     loads = [
-        max(used / amount if amount else 0 for used, amount in zip(row, capacity, strict=True))
+        max(used / max(amount, 1) for used, amount in zip(row, capacity, strict=True))
         for row, capacity in zip(fleet.used().tolist(), fleet.capacity.tolist(), strict=True)
     ]
     return statistics.pstdev(loads) / statistics.fmean(loads) if any(loads) else 0.0

@@ -95,7 +95,7 @@ def aged(seed: int, hosts: int = 250) -> Snapshot:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_fleet_that_aged_ends_within_1_percent_of_the_proven_bound(seed: int) -> None:
     pytest.importorskip("scipy", reason="the extra 'trace' is not installed")
-    from drover.model.packing.patterns import optimum  # noqa: PLC0415
+    from drover.model.packing.patterns import optimum
 
     fleet = aged(seed)
     bound = optimum(Counter(map(tuple, fleet.sizes.tolist())), (64, 512)).bound

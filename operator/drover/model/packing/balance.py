@@ -18,7 +18,8 @@ MOST_SOURCES: Final = 16
 def variation(snapshot: Snapshot) -> float:
     """The coefficient of variation of the hosts' loads: standard deviation / mean; 0 where nothing is loaded.
 
-    The load of a host is the largest fraction of a resource in use on it. Empty hosts count too.
+    The load of a host is the largest fraction of a resource in use on it, where a capacity of 0 counts as 1. Empty
+    hosts count too.
     """
     return float(_variation_of(_loads(Fleet(snapshot))))
 

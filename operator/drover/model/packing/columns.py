@@ -10,8 +10,12 @@ import numpy as np
 from drover.model.packing.extras import optional
 from drover.model.packing.snapshot import FloatArray, IntArray
 
-NODE_LIMIT: Final = 5_000
+NODE_LIMIT: Final = 1_000
 """Nodes of the branch and bound over the patterns at hand: a limit that is the same on every machine."""
+NEAR_PATTERNS: Final = 120
+"""So many draws of prices near the optimal ones."""
+SPREAD: Final = 0.3
+"""By which share of itself a price is drawn up or down."""
 TOLERANCE: Final = 1e-6
 """To which floating-point values of the solver are trusted."""
 
@@ -25,7 +29,9 @@ class Relaxation:
     bound: float
     """A lower bound on its value (Farley 1990), equal to it but for the tolerance of the pricing."""
     hosts: FloatArray
-    """How many hosts run each pattern of the pool as it was."""
+    """How many hosts run each pattern of the pool."""
+    prices: FloatArray
+    """The dual of each kind: the share of a host that one machine costs."""
 
 
 class Columns:
@@ -44,23 +50,21 @@ class Columns:
             duals = np.maximum(-master.ineqlin.marginals, 0)
             pattern, value = self._price(duals, demand)
             if value <= 1 + TOLERANCE or pattern in self.pool or not self._fits(pattern):
-                return Relaxation(float(duals @ demand) / max(1.0, value), np.asarray(master.x))
+                return Relaxation(float(duals @ demand) / max(1.0, value), np.asarray(master.x), duals)
             self.pool.append(pattern)
 
-    def add_for_residuals(self, demand: IntArray, hosts: FloatArray) -> None:
-        """Adds patterns that suit what an LP solution leaves over when it is rounded down, again and again."""
-        left = demand
-        while left.any():
-            whole = np.floor(hosts + TOLERANCE).astype(np.int64)
-            if not whole.any():
-                whole[hosts.argmax()] = 1
-            left = np.maximum(left - self._matrix()[:, : len(whole)] @ whole, 0)
-            hosts = self.relax(left).hosts if left.any() else hosts
+    def add_near(self, prices: FloatArray, demand: IntArray) -> None:
+        """Adds patterns that are best at prices near these: near-best ones, by which integers come out even."""
+        random = np.random.default_rng(0)  # a fixed sequence: the same call always adds the same
+        for _ in range(NEAR_PATTERNS):
+            pattern, _ = self._price(prices * random.uniform(1 - SPREAD, 1 + SPREAD, len(prices)), demand)
+            if pattern not in self.pool and self._fits(pattern):
+                self.pool.append(pattern)
 
-    def cover(self, demand: IntArray, fallback: FloatArray) -> tuple[IntArray, bool]:
-        """Fewest hosts by the patterns of the pool: how many run each, and whether no choice of them needs fewer.
+    def cover(self, demand: IntArray, hosts: FloatArray) -> tuple[IntArray, bool]:
+        """Fewest hosts by the patterns of the pool: how many run each, and whether that is proven of these patterns.
 
-        Where the solver finds nothing within its limit, the LP solution given is rounded up.
+        Where the solver finds nothing within its limit, an LP solution's hosts are rounded up.
         """
         matrix = self._matrix()
         result = self._scipy.milp(
@@ -70,11 +74,11 @@ class Columns:
             options={"node_limit": NODE_LIMIT},
         )
         rounded = np.zeros(len(self.pool), np.int64)
-        rounded[: len(fallback)] = np.ceil(fallback - TOLERANCE)
+        rounded[: len(hosts)] = np.ceil(hosts)
         if result.x is None:
             return rounded, False
-        hosts = np.rint(result.x).astype(np.int64)
-        return (hosts, result.status == 0) if (matrix @ hosts >= demand).all() else (rounded, False)
+        found = np.rint(result.x).astype(np.int64)
+        return (found, result.status == 0) if (matrix @ found >= demand).all() else (rounded, False)
 
     def _price(self, duals: FloatArray, demand: IntArray) -> tuple[Pattern, float]:
         """The pattern worth most at the dual prices (an integer knapsack), and an upper bound on what any is worth."""

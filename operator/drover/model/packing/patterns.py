@@ -2,7 +2,8 @@
 
 A *pattern* says how many machines of each size one host runs. The LP over all patterns bounds the number of hosts from
 below, more tightly than resources alone, as a pattern must fit all of them at once; column generation solves it with
-few patterns. Where an integer program over those reaches the LP's value, rounded up, the number is proven.
+few patterns. Where an integer program over those and some near-best ones reaches the LP's value, rounded up, the number
+is proven.
 
 Hosts are of one shape. Made for the flavors of a cloud, tens of sizes; needs scipy.
 """
@@ -61,20 +62,19 @@ def optimum(demands: Mapping[Size, int], capacity: Size) -> Optimum:
     every = _every_pattern(sizes, limit, demand)
     columns = Columns(sizes, limit, every or _one_size_each(sizes, limit, demand))
     relaxation = columns.relax(demand)
-    if not every:
-        columns.add_for_residuals(demand, relaxation.hosts)
-    hosts, best = columns.cover(demand, relaxation.hosts)
-    found = int(hosts.sum())
-    return Optimum(
-        found,
-        found if every and best else math.ceil(relaxation.bound - TOLERANCE),
-        relaxation.bound,
-        tuple(
-            (int(count), {size: n for size, n in zip(kinds, pattern, strict=True) if n})
-            for count, pattern in zip(hosts, columns.pool, strict=True)
-            if count
-        ),
+    bound = math.ceil(relaxation.bound - TOLERANCE)
+    hosts, is_best = columns.cover(demand, relaxation.hosts)
+    if every and is_best:
+        bound = int(hosts.sum())
+    elif hosts.sum() > bound:
+        columns.add_near(relaxation.prices, demand)
+        hosts, _ = columns.cover(demand, relaxation.hosts)
+    patterns = tuple(
+        (int(count), {size: copies for size, copies in zip(kinds, pattern, strict=True) if copies})
+        for count, pattern in zip(hosts, columns.pool, strict=True)
+        if count
     )
+    return Optimum(int(hosts.sum()), bound, relaxation.bound, patterns)
 
 
 def _check(size: Size, capacity: Size) -> None:
