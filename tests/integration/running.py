@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import yaml
+
 DROVER = Path(sys.executable).parent / "drover"
 
 
@@ -131,3 +133,11 @@ def eventually(holds: Callable[[], object], seconds: float, otherwise: Callable[
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
+
+
+def redirected(kubeconfig: Path, server: str, target: Path) -> Path:
+    """A copy of a kubeconfig that points at another server."""
+    config = yaml.safe_load(kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] = server
+    target.write_text(yaml.safe_dump(config))
+    return target

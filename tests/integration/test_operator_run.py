@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
-from running import DROVER, Network, OperatorProcess, eventually, free_port
+from running import DROVER, Network, OperatorProcess, eventually, free_port, redirected
 
 from controlplane import ControlPlane
 
@@ -16,14 +15,6 @@ from controlplane import ControlPlane
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [DROVER, "run", "--metrics-port", str(free_port()), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def redirected(kubeconfig: Path, server: str, target: Path) -> Path:
-    """A copy of a kubeconfig that points at another server."""
-    config = yaml.safe_load(kubeconfig.read_text())
-    config["clusters"][0]["cluster"]["server"] = server
-    target.write_text(yaml.safe_dump(config))
-    return target
 
 
 def test_it_becomes_ready_as_the_leader_and_ends_cleanly_on_sigterm(

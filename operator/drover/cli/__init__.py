@@ -1,1 +1,1 @@
-"""The command line: ``drover run``, ``drover simulate``, ``drover version``."""
+"""The command line: ``drover run``, ``simulate``, ``explain``, ``rebalance`` and ``version``."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from drover import __version__
+from drover.cli.explain import explain
+from drover.cli.rebalance import rebalance
 from drover.cli.run import run
 from drover.cli.simulate import simulate
 
@@ -15,9 +17,16 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(simulate)
+app.command()(explain)
+app.command()(rebalance)
 
 
 @app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
+
+
+def plugin() -> None:
+    """``kubectl drover``: kubectl runs the program ``kubectl-drover`` that it finds on PATH."""
+    app(prog_name="kubectl drover")

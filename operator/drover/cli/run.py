@@ -14,6 +14,7 @@ import kopf
 import typer
 
 from drover import __version__
+from drover.cli.cluster import Context, Kubeconfig
 from drover.control.controllers import CONTROLLERS
 from drover.kube.api import FatalError
 from drover.kube.connection import Connection
@@ -25,10 +26,8 @@ log = logging.getLogger(__name__)
 
 
 def run(
-    kubeconfig: Annotated[
-        str | None, typer.Option(help="Kubeconfig file; in a pod its service account, else KUBECONFIG.")
-    ] = None,
-    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig; its current one.")] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     namespace: Annotated[str, typer.Option(help="Namespace of the Lease.")] = "drover-system",
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of /healthz, /readyz and /metrics; 0 for any free one.")

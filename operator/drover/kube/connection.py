@@ -14,6 +14,8 @@ from kubernetes.aio.config.config_exception import ConfigException
 
 from drover.kube.api import FatalError
 
+DEFAULT_NAMESPACE = "default"
+
 
 @dataclass
 class Connection:
@@ -25,9 +27,8 @@ class Connection:
 
     async def load(self) -> None:
         """Read the pod's service account, or else the kubeconfig. Raises FatalError when neither can be used."""
-        in_cluster = self.kubeconfig is None and self.context is None and "KUBERNETES_SERVICE_HOST" in os.environ
         try:
-            if in_cluster:
+            if self._in_cluster:
                 config.load_incluster_config(client_configuration=self.configuration)  # type: ignore[no-untyped-call]
             else:
                 await config.load_kube_config(  # type: ignore[no-untyped-call]
@@ -42,6 +43,18 @@ class Connection:
             raise FatalError(
                 f"no usable credentials in {where}{named}: {error}: give --kubeconfig and --context"
             ) from error
+
+    @property
+    def _in_cluster(self) -> bool:
+        return self.kubeconfig is None and self.context is None and "KUBERNETES_SERVICE_HOST" in os.environ
+
+    def namespace(self) -> str:
+        """The namespace of the kubeconfig's context, as kubectl takes it; ``default`` where it names none."""
+        if self._in_cluster:
+            return DEFAULT_NAMESPACE
+        contexts, current = config.list_kube_config_contexts(self.kubeconfig)  # type: ignore[no-untyped-call]
+        chosen = next((context for context in contexts if context["name"] == self.context), current)
+        return str((chosen or {}).get("context", {}).get("namespace") or DEFAULT_NAMESPACE)
 
     async def for_kopf(self, **_: Any) -> kopf.ConnectionInfo:
         """Kopf's login handler."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from drover.api.kinds import BY_PLURAL
 from drover.api.meta import API_VERSION, GROUP
@@ -13,19 +15,30 @@ log = logging.getLogger(__name__)
 
 async def check(api: Api, namespace: str) -> None:
     """Raises FatalError where the API server, the CRDs or the operator's namespace are missing."""
-    try:
-        await _check_kinds(api)
+    with answering(api):
+        await check_kinds(api)
         await _ensure_namespace(api, namespace)
+
+
+@contextmanager
+def answering(api: Api) -> Iterator[None]:
+    """Within, an API server that does not answer, or refuses a request, is a FatalError that says what to mend."""
+    try:
+        yield
     except UnansweredError as error:
         raise FatalError(
             f"the Kubernetes API server at {api.url} does not answer ({error}):"
             " start it, or choose another with --kubeconfig and --context"
         ) from error
     except ApiError as error:
-        raise FatalError(f"the Kubernetes API server at {api.url} refuses these credentials ({error})") from error
+        raise FatalError(
+            f"the Kubernetes API server at {api.url} refuses these credentials ({error}):"
+            " ask for that right, or choose others with --kubeconfig and --context"
+        ) from error
 
 
-async def _check_kinds(api: Api) -> None:
+async def check_kinds(api: Api) -> None:
+    """Raises FatalError where CRDs are missing, and what the request raises."""
     try:
         served = await api.request("get", "apiresources", f"/apis/{API_VERSION}")
     except ApiError as error:

@@ -18,7 +18,7 @@ from drover.kube.store import Store
 
 log = logging.getLogger(__name__)
 
-BATCH = 512
+BATCH = 64
 """Inputs in one step, so that a long list does not hold the event loop."""
 HEARTBEAT = 5.0
 """The loop turns at least this often, in seconds, so that one that hangs can be told from one that waits."""

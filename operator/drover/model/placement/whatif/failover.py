@@ -39,7 +39,8 @@ def evacuate(attempt: Trial, failing: Iterable[str], residents: Residents) -> li
             attempt.withdraw(uid, host)
         homeless |= found
     largest_first = sorted(homeless, key=lambda uid: (_size(homeless[uid]), uid), reverse=True)
-    requests = {uid: replace(homeless[uid], unreserved=True) for uid in largest_first}
+    # They left when their claims were withdrawn: were ``leaves`` kept, each would be taken for gone twice over.
+    requests = {uid: replace(homeless[uid], leaves=None, unreserved=True) for uid in largest_first}
     return [uid for uid, request in requests.items() if attempt.place(uid, request) is None]
 
 

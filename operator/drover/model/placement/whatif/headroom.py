@@ -13,11 +13,10 @@ from drover.model.placement.decide import candidates
 from drover.model.placement.ledger import Ledger
 from drover.model.placement.request import Request
 from drover.model.placement.reserve import room
-from drover.model.placement.scoring import INFEASIBLE, LARGEST, Amounts, IntArray, Limits, capped, cpu_in_use
+from drover.model.placement.scoring import INFEASIBLE, LARGEST, Amounts, IntArray, Limits, capped
 
 MOST: Final = 1_000_000
 """Nobody counts further."""
-_NOTHING: Final = Amounts(0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +92,10 @@ def _by_resource(ledger: Ledger, request: Request) -> tuple[list[str], IntArray]
 
 
 def _cpu_times(used: Amounts, limits: Limits, need: Amounts) -> IntArray:
-    if not need.milli_threads:
-        return _times(limits.cpu - cpu_in_use(used, limits, _NOTHING), need.milli_cpu)
+    """The largest n with ``used + n x vCPUs <= (threads left - n x threads) x ratio``."""
     ratio, per = limits.ratio_numerator, limits.ratio_denominator
-    whole: IntArray = np.asarray(limits.threads * ratio - used.milli_cpu * per) // np.asarray(ratio)
-    return _times(whole - used.milli_threads, need.milli_threads)
+    free = (limits.threads - used.milli_threads) * ratio - used.milli_cpu * per
+    return _times(free, need.milli_cpu * per + need.milli_threads * ratio)
 
 
 def _times(free: IntArray | int, need: IntArray | int) -> npt.NDArray[np.int64]:

@@ -58,8 +58,8 @@ def _hosts_to_try(ledger: Ledger, request: Request) -> Iterator[str]:
     pools = {table.known[host].pool for host in ledger.eligible(request.signature.constraints, "Host")}
     most_first = sorted(pools, key=lambda pool: (-int(room[table.slots_in_pool(pool)].sum()), pool))
     for pool in most_first[:MOST_POOLS]:
-        slots = [slot for slot in table.slots_in_pool(pool).tolist() if table.rows[slot].blocked is None]
-        if slots:
-            roomiest = table.rows[slots[int(room[slots].argmax())]].name
-            fullest = fullest_first(ledger, (table.rows[slot].name for slot in slots))
+        slots = table.open_slots(pool)
+        if len(slots):
+            roomiest = table.rows[int(slots[room[slots].argmax()])].name
+            fullest = fullest_first(ledger, (table.rows[slot].name for slot in slots.tolist()))
             yield from dict.fromkeys((roomiest, *fullest[:FULLEST]))

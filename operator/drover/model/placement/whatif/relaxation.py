@@ -98,8 +98,8 @@ def _with_more_hosts(ledger: Ledger, request: Request) -> Iterator[str]:
             if _fitting(ledger, replace(request, hosts=frozenset({row.name}))):
                 yield f"uncordon {row.name}"
                 break
-    alike = {(row.pool, row.shape): row for row in reversed(rows)}
-    for row in list(alike.values())[:MAX_HOSTS] if not _looks_beyond_hosts(request) else ():
+    alike = {(row.shape, row.character._replace(blocked=None)): row for row in reversed(rows)}
+    for row in list(reversed(alike.values()))[:MAX_HOSTS] if not _looks_beyond_hosts(request) else ():
         empty = Ledger()
         empty.upsert(replace(row, blocked=None))
         if _fitting(empty, replace(request, terms=())):
