@@ -34,7 +34,7 @@ ALLOWED: dict[str | None, set[str]] = {
     "Migrating": {"Running", "Stopping"},
     "Stopping": WAITING | {"Stopped", "Starting"},
     "Stopped": WAITING | {"Starting"},
-    "Unknown": WAITING | {"Starting", "Running", "Stopped"},
+    "Unknown": WAITING | PLACED | {"Stopped", "Failed"},
     "Failed": WAITING | {"Starting", "Stopped"},
     "Terminating": set(),
 }

@@ -132,6 +132,27 @@ def test_amounts_follow_from_the_claims() -> None:
     assert (status.virtual_machines, status.migrations_in, status.migrations_out) == (1, 1, 1)
 
 
+def test_whole_threads_count_as_the_vcpus_they_could_have_been_and_gpus_by_their_name() -> None:
+    gpus = {"gpus": [{"deviceName": "nvidia.com/H100", "count": 4}, {"deviceName": "nvidia.com/L40S", "count": 2}]}
+    machine = host(hardware=HARDWARE | gpus)
+    pinned = placed(vcpus=4)
+    pinned["flavor"] |= {"milliThreads": 4000, "gpus": {"nvidia.com/H100": 3}}
+    world = world_of(pool(), machine, vm("a", status=pinned), vm("b", status=placed(vcpus=2)))
+    status = reconcile(machine, world, NOW).status
+    assert status is not None
+    assert status.capacity.gpus == status.allocatable.gpus == {"nvidia.com/H100": 4, "nvidia.com/L40S": 2}
+    assert status.allocated.gpus == {"nvidia.com/H100": 3}
+    assert (status.allocatable.cpu, status.allocated.cpu) == ("64", "18")  # 4 threads of 4 vCPUs each, and 2 vCPUs
+
+
+def test_a_host_that_lost_gpus_its_vms_have_says_which() -> None:
+    machine = host(hardware=HARDWARE | {"gpus": [{"deviceName": "nvidia.com/H100", "count": 1}]})
+    held = placed()
+    held["flavor"] |= {"gpus": {"nvidia.com/H100": 2}}
+    outcome = reconcile(machine, world_of(pool(), machine, vm("a", status=held)), NOW)
+    assert "nvidia.com/H100 2 of 1" in message(outcome, "Overcommitted")
+
+
 def test_a_host_that_shrank_under_its_vms_says_by_how_much() -> None:
     machine = host(hardware=HARDWARE | {"memory": "8Gi"})
     world = world_of(pool(), machine, vm("a", status=placed(memory="6Gi")), vm("b", status=placed(memory="6Gi")))

@@ -217,6 +217,7 @@ def test_a_pool_whose_hosts_are_ready_is_ready_and_stays_quiet() -> None:
     assert reasons(outcome) == {
         "Ready": ("True", "AllHostsReady"),
         "CapacityAvailable": ("True", "Available"),
+        "Balanced": ("True", "WithinThreshold"),
     }
     assert outcome.children == ()
     assert_settled(reconcile, item, world, NOW)
@@ -286,6 +287,52 @@ def test_room_is_judged_by_the_resource_used_most(vcpus: int, status: str, reaso
     assert told(reconcile(taken(world, item, outcome), world, NOW)) == []
 
 
+def test_whole_threads_and_gpus_are_counted_in_a_pools_amounts() -> None:
+    gpus = {"gpus": [{"deviceName": "nvidia.com/H100", "count": 4}]}
+    item = pool(replicas=2, template=HARDWARE | gpus)
+    pinned = placed("p1-0", vcpus=8, memory="8Gi")
+    pinned["flavor"] |= {"milliThreads": 8000, "gpus": {"nvidia.com/H100": 3}}
+    world = world_of(item, *hosts(2, hardware=HARDWARE | gpus), vm("a", status=pinned))
+    status = reconcile(item, world, NOW).status
+    assert status is not None
+    assert status.capacity.gpus == status.allocatable.gpus == {"nvidia.com/H100": 8}
+    assert status.allocated.gpus == {"nvidia.com/H100": 3}
+    # 8 of 32 threads are a quarter of the pool, which promises 4 vCPUs for each.
+    assert (status.allocated.cpu, status.utilization.cpu_percent) == ("32", 25)
+
+
+@pytest.mark.parametrize(
+    ("loads", "status", "reason", "varies"),
+    [
+        ([16, 16], "True", "WithinThreshold", "0.0 %"),
+        ([16, 19], "True", "WithinThreshold", "8.6 %"),
+        ([16, 20], "False", "Imbalanced", "11.1 %"),
+        ([0, 16], "False", "Imbalanced", "100.0 %"),
+        ([0, 0], "True", "WithinThreshold", "0.0 %"),
+    ],
+)
+def test_balance_is_the_coefficient_of_variation_of_the_hosts_loads(
+    loads: list[int], status: str, reason: str, varies: str
+) -> None:
+    item = pool(replicas=2)
+    vms = [vm(f"{n}", status=placed(f"p1-{n}", vcpus=load, memory="1Gi")) for n, load in enumerate(loads) if load]
+    world = world_of(item, *hosts(2), *vms)
+    outcome = reconcile(item, world, NOW)
+    assert reasons(outcome)["Balanced"] == (status, reason)
+    assert f"the load of 2 hosts varies by {varies}" in message(outcome, "Balanced")
+    assert ("drover rebalance p1" in message(outcome, "Balanced")) == (status == "False")
+    assert_settled(reconcile, item, world, NOW)
+
+
+def test_only_hosts_that_take_vms_are_to_be_balanced_and_only_where_the_pool_is_to_be() -> None:
+    load = vm("a", status=placed("p1-0"))
+    cordoned = [host("p1-0"), host("p1-1", unschedulable=True)]
+    item = pool(replicas=2)
+    assert reasons(reconcile(item, world_of(item, *cordoned, load), NOW))["Balanced"] == ("True", "WithinThreshold")
+    packed = pool(replicas=2, placement={"strategy": "Pack"})
+    assert "Balanced" not in reasons(reconcile(packed, world_of(packed, *hosts(2), load), NOW))
+
+
 # Deletion
 
 
@@ -332,6 +379,16 @@ def test_views_of_a_host_do_not_wake_the_pool_but_its_course_does() -> None:
     assert watch.affected(machine, counted, world) == []
     assert [key.name for key in watch.affected(machine, down("p1-0"), world)] == ["p1"]
     assert watch.after == 1.0
+
+
+def test_a_change_in_any_pool_wakes_those_that_hold_capacity_back() -> None:
+    holding = pool("p2", admission_control={"policy": "HostFailures"})
+    world = world_of(pool(), holding)
+    machine, here = host("p1-0"), vm("a", status=placed("p1-0"))
+    for kind, before, after in (("Host", None, machine), ("VirtualMachine", here, None)):
+        watches = [watch for watch in CONTROLLER.watches if watch.kind == kind]
+        keys = {key.name: watch.after for watch in watches for key in watch.affected(before, after, world)}
+        assert keys == {"p1": 1.0, "p2": 5.0}
 
 
 def test_a_migration_wakes_the_pool_of_its_target_when_it_takes_room_and_when_it_gives_it_back() -> None:

@@ -56,6 +56,9 @@ CHARGED: dict[str, Any] = {
 CHARGED |= {"memoryBytes": SMALL_STATUS["memoryBytes"], "diskBytes": SMALL_STATUS["rootDiskBytes"]}
 USAGE = {"open": CHARGED, "closed": {}}
 DOWN = {"conditions": [condition("Ready", "False", "HostFailed", since=later(-30))]}
+FENCED = {"conditions": [*DOWN["conditions"], condition("Fenced", "True", "Fenced", since=later(-15))]}
+OUT_OF_REACH = {"conditions": [condition("Ready", "Unknown", "NetworkPartition", since=later(-30))]}
+LOST = {"host down": DOWN, "host fenced": FENCED, "host out of reach": OUT_OF_REACH}
 BASE: tuple[AnyResource, ...] = (pool(), host("p1-0"), flavor(), image(status=imported()))
 
 
@@ -486,88 +489,6 @@ def test_an_evicted_vm_starts_elsewhere() -> None:
     assert status_of(reconciled(reconcile, subject, seen, now)).host_name == "p1-1"
 
 
-# The host is lost
-
-
-@pytest.mark.parametrize("phase", ["Starting", "Running", "Paused", "Migrating", "Stopping"])
-def test_a_vm_of_a_lost_host_starts_elsewhere_at_once(phase: str) -> None:
-    since = [condition("Ready", "False", "HostFailed", since=later(30))]
-    outcome = outcome_of(vm(status=on_host(phase)), host("p1-0", status={"conditions": since}), host("p1-1"), at=60)
-    status = status_of(outcome)
-    assert (status.phase, status.host_name, status.restarts) == ("Starting", "p1-1", 1)
-    assert told(outcome) == ["HostLost", "Scheduled"]
-    assert status.usage is not None
-    assert status.usage.open is not None
-    assert (status.usage.open.seq, status.usage.open.since) == (3, later(60))
-    assert status.usage.closed.vcpu_millis == 2 * 30_000, "nothing but the disk is charged from the loss on"
-
-
-def test_a_vm_whose_host_object_is_gone_starts_elsewhere() -> None:
-    outcome = outcome_of(vm(status=placed("p1-9", usage=USAGE)))
-    assert (status_of(outcome).phase, status_of(outcome).host_name) == ("Starting", "p1-0")
-
-
-@pytest.mark.parametrize("confirmed", [{}, DOWN], ids=["never judged", "being repaired"])
-def test_a_vm_is_not_lost_on_a_host_that_is_only_assumed_to_be_ready_yet(confirmed: dict[str, Any]) -> None:
-    subject, becoming = vm(status=on_host()), host("p1-0", status=confirmed)
-    seen = world(subject, becoming)
-    seen.assume(becoming.model_copy(update={"status": host("p1-0").status}))
-    assert status_of(reconciled(reconcile, subject, seen)).phase == "Running"
-
-
-def test_a_vm_of_a_lost_host_with_no_room_elsewhere_is_unschedulable_and_holds_no_host() -> None:
-    outcome = outcome_of(vm(status=on_host()), host("p1-0", status=DOWN))
-    assert (status_of(outcome).phase, status_of(outcome).host_name, status_of(outcome).restarts) == (
-        "Unschedulable",
-        None,
-        1,
-    )
-    assert told(outcome) == ["HostLost", "FailedScheduling"]
-
-
-def test_without_high_availability_the_vm_is_unknown_until_its_host_is_back() -> None:
-    subject = vm(high_availability={"enabled": False}, status=on_host())
-    outcome = outcome_of(subject, host("p1-0", status=DOWN), host("p1-1"))
-    assert (status_of(outcome).phase, status_of(outcome).host_name) == ("Unknown", "p1-0")
-    assert reasons(outcome)["Ready"] == ("False", "HostUnreachable")
-    assert told(outcome) == ["HostLost"]
-    unknown = vm(high_availability={"enabled": False}, status=on_host("Unknown"))
-    back = outcome_of(unknown, at=60)
-    assert (status_of(back).phase, status_of(back).host_name) == ("Starting", "p1-0")
-    assert (status_of(back).restarts, status_of(back).boot_attempt) == (1, 2)
-    assert told(back) == ["Restarted"]
-
-
-def test_a_vm_that_runs_once_has_failed_with_its_host_and_stays_so() -> None:
-    outcome = outcome_of(vm(run_strategy="Once", status=on_host()), host("p1-0", status=DOWN), host("p1-1"))
-    assert (status_of(outcome).phase, status_of(outcome).host_name) == ("Failed", None)
-    assert reasons(outcome)["Stalled"] == ("True", "Failed")
-    assert told(outcome) == ["HostLost"]
-    changed = vm(run_strategy="Once", generation=2, status=FAILED)
-    acknowledged = outcome_of(changed)
-    assert (status_of(acknowledged).phase, status_of(acknowledged).observed_generation) == ("Failed", 2)
-
-
-def test_a_halted_vm_of_a_lost_host_is_stopped() -> None:
-    outcome = outcome_of(vm(run_strategy="Halted", status=on_host("Stopping")), host("p1-0", status=DOWN))
-    assert (status_of(outcome).phase, status_of(outcome).host_name) == ("Stopped", None)
-
-
-def test_a_manual_vm_restarts_if_it_was_running_also_when_it_first_has_to_wait() -> None:
-    subject = vm(run_strategy="Manual", status=on_host())
-    seen = world(subject, host("p1-0", status=DOWN))
-    assert status_of(reconciled(reconcile, subject, seen)).phase == "Unschedulable"
-    waiting = seen.find(subject.key)
-    assert isinstance(waiting, VirtualMachine)
-    seen.observe(host("p1-1"))
-    assert status_of(reconciled(reconcile, waiting, seen)).host_name == "p1-1"
-
-
-def test_a_vm_halted_while_its_host_was_lost_is_not_booted_when_the_host_is_back() -> None:
-    outcome = outcome_of(vm(run_strategy="Halted", status=on_host("Unknown")))
-    assert (status_of(outcome).phase, status_of(outcome).host_name) == ("Stopped", None)
-
-
 # Deletion
 
 
@@ -592,16 +513,6 @@ def test_a_deleted_vm_shuts_down_then_releases_all_in_one_write_then_goes() -> N
     assert told(third) == ["Terminated"]
     gone = vm(deleting=True, finalizer=False, status={"phase": "Terminating"})
     assert reconcile(gone, seen, later(60)) == Outcome()
-
-
-def test_a_vm_deleted_on_a_lost_host_needs_no_shutdown_and_is_charged_until_the_loss() -> None:
-    subject = vm(deleting=True, status=on_host("Terminating", transitionStartedAt=later(40).isoformat()))
-    since = [condition("Ready", "False", "HostFailed", since=later(30))]
-    outcome = reconcile(subject, world(subject, host("p1-0", status={"conditions": since})), later(60))
-    assert status_of(outcome).host_name is None
-    used = status_of(outcome).usage
-    assert used is not None
-    assert used.closed.vcpu_millis == 2 * 30_000
 
 
 @pytest.mark.parametrize("phase", ["Pending", "Unschedulable", "Stopped", "Failed"])
@@ -632,11 +543,12 @@ FAILED = {
         {"phase": "Unschedulable"},
         {"phase": "Stopped"},
         FAILED,
-        *(on_host(p) for p in ("Starting", "Running", "Paused", "Migrating", "Stopping", "Unknown")),
+        *(on_host(p) for p in ("Starting", "Running", "Paused", "Migrating", "Stopping")),
+        on_host("Unknown", conditions=[condition("Ready", "False", "HostUnreachable")]),
     ],
     ids=lambda status: str((status or {}).get("phase")),
 )
-@pytest.mark.parametrize("weather", ["fair", "host down", "host gone", "flavor gone", "draining", "paused", "deleting"])
+@pytest.mark.parametrize("weather", ["fair", *LOST, "host gone", "flavor gone", "draining", "paused", "deleting"])
 def test_whatever_is_declared_and_happens_the_phase_follows_the_table_and_comes_to_rest(
     strategy: str, status: dict[str, Any] | None, weather: str
 ) -> None:
@@ -645,7 +557,7 @@ def test_whatever_is_declared_and_happens_the_phase_follows_the_table_and_comes_
     seen = world(
         subject,
         host("p1-1"),
-        *([host("p1-0", status=DOWN)] if weather == "host down" else []),
+        *([host("p1-0", status=LOST[weather])] if weather in LOST else []),
         *([host("p1-0", maintenance={"mode": "Drain"})] if weather == "draining" else []),
     )
     if weather == "host gone":

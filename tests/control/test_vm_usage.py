@@ -104,10 +104,11 @@ def test_what_has_ended_does_not_end_again() -> None:
 
 # Over a VM's whole life
 
+VERBS = ("stop", "start", "pause", "resume", "migrate", "lose", "fence", "cut off", "restart", "resize", "pass")
 Step = tuple[str, int]
 STEPS: st.SearchStrategy[list[Step]] = st.lists(
     st.tuples(
-        st.sampled_from(["stop", "start", "pause", "resume", "migrate", "lose", "restart", "resize", "pass"]),
+        st.sampled_from(VERBS),
         st.integers(1, 100_000),
     ),
     max_size=14,
@@ -184,7 +185,9 @@ class Life:
         if self.lost_at is not None and before.status.host_name:
             self.truth.charge(rates_of(before.status.flavor, running=False), None, self.lost_at)
             self.lost_at = None
-        if self.vm.status.phase != "Stopping":
+        ready = self.vm.status.condition("Ready")
+        unseen = self.vm.status.phase == "Unknown" and ready is not None and ready.status == "Unknown"
+        if self.vm.status.phase != "Stopping" and not unseen:
             running = self.vm.status.phase in IN_FULL
             zone = self.vm.status.failure_domain if running else None
             self.truth.charge(rates_of(self.vm.status.flavor, running=running), zone, self.now)
@@ -210,8 +213,8 @@ class Life:
                 self.world.observe(self.vm)
             case "migrate":
                 self.migrate()
-            case "lose":
-                self.lose()
+            case "lose" | "fence" | "cut off":
+                self.lose(verb)
         self.settle()
 
     def migrate(self) -> None:
@@ -230,14 +233,19 @@ class Life:
         self.settle()
         self.world.gone(move.key, "")
 
-    def lose(self) -> None:
-        """The VM's host fails, is seen to have failed 700 ms ago, and is back a second later."""
+    def lose(self, verb: str) -> None:
+        """The host fails, fenced or not, as seen 700 ms ago, or is cut off; it is back a second later."""
         name = self.vm.status.host_name
         if name is None:
             return
-        self.lost_at = self.now - timedelta(milliseconds=700)
-        down = [condition("Ready", "False", "HostFailed", since=self.lost_at)]
-        self._observe(host(name, failure_domain=name, status={"conditions": down}))
+        since = self.now - timedelta(milliseconds=700)
+        self.lost_at = since if verb != "cut off" else None
+        told = [condition("Ready", "False", "HostFailed", since=since)]
+        if verb == "fence":
+            told.append(condition("Fenced", "True", "Fenced", since=since))
+        if verb == "cut off":
+            told = [condition("Ready", "Unknown", "NetworkPartition", since=since)]
+        self._observe(host(name, failure_domain=name, status={"conditions": told}))
         self.settle()
         self.lost_at = None
         self.now += timedelta(seconds=1)

@@ -18,6 +18,7 @@ from drover.api.meta import FINALIZER, AnyResource, dump
 from drover.api.migrationplan import MigrationPlan
 from drover.api.network import Network
 from drover.api.nodepool import NodePool
+from drover.api.placementgroup import PlacementGroup
 from drover.api.priorityclass import PriorityClass
 from drover.api.quantity import Quantity
 from drover.api.virtualmachine import VirtualMachine
@@ -193,6 +194,11 @@ def plan(
     if not spec.keys() & {"virtual_machines", "selector", "host_name"}:
         spec["virtual_machines"] = [{"name": "a"}]
     return cast(MigrationPlan, make("MigrationPlan", name, spec, namespace=namespace, status=status, **rest))
+
+
+def group(name: str = "db", *, status: dict[str, Any] | None = None, **fields: Any) -> PlacementGroup:
+    spec, rest = _split(fields)
+    return cast(PlacementGroup, make("PlacementGroup", name, {"policy": "AntiAffinity"} | spec, status=status, **rest))
 
 
 def priority_class(name: str = "urgent", value: int = 1000, **fields: Any) -> PriorityClass:

@@ -1,6 +1,7 @@
 """A small data centre of one test's own on the real API server, and the promises every such cloud must keep."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +61,9 @@ class Cloud:
 
     def network(self) -> Manifest:
         return self.object("Network", "net", {"subnets": [{"name": "v4", "cidr": "10.1.0.0/24"}]})
+
+    def group(self, name: str = "group", **spec: Any) -> Manifest:
+        return self.object("PlacementGroup", name, {"policy": "AntiAffinity", **spec})
 
     def vm(self, name: str = "vm", **spec: Any) -> Manifest:
         wanted = {
@@ -129,8 +133,28 @@ class Cloud:
 
         eventually(so, PATIENCE, lambda: f"{kind}: {seen[-1]}, not {wanted}")
 
+    def shown(self, kind: str, name: str) -> dict[str, str]:
+        """What ``kubectl get -o wide`` shows of one object, by heading."""
+        head, line = self.kubectl("get", kind, name, "-n", self.namespace, "-o", "wide").splitlines()
+        columns = [(found.group(), found.start()) for found in re.finditer(r"\S+", head)]
+        ends = [*(start for _, start in columns[1:]), None]
+        return {heading: line[start:end].strip() for (heading, start), end in zip(columns, ends, strict=True)}
+
     def host(self, index: int) -> str:
         return f"{self.namespace}-{index}"
+
+    def told(self, kind: str, name: str, *reasons: str) -> None:
+        """Wait for events of these reasons on an object; those on cluster-scoped ones are in ``default``."""
+        where = "-A" if kind in ("Flavor", "NodePool", "Host") else f"--namespace={self.namespace}"
+        about = f"involvedObject.kind={kind},involvedObject.name={name}"
+        seen: list[list[str]] = []
+
+        def all_told() -> bool:
+            events = json.loads(self.kubectl("get", "events", where, f"--field-selector={about}", "-o", "json"))
+            seen.append([event["reason"] for event in events["items"]])
+            return set(reasons) <= set(seen[-1])
+
+        eventually(all_told, PATIENCE, lambda: f"of {kind} {name} was told {seen[-1]}, not {reasons}")
 
     def host_phase(self, name: str, *phases: str) -> Manifest:
         return self.phase("host", name, *phases)

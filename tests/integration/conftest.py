@@ -71,8 +71,9 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
 class Operator:
     """``drover run`` that can be killed and started again; a life's log in a file of its own."""
 
-    def __init__(self, cluster: ControlPlane, logs: Path) -> None:
+    def __init__(self, cluster: ControlPlane, logs: Path, lease_seconds: int) -> None:
         self._cluster = cluster
+        self._lease_seconds = lease_seconds
         self._logs = logs
         self._lives = 0
         self.start()
@@ -81,7 +82,9 @@ class Operator:
         """Start it, and wait until it leads: after a crash the Lease has to run out first."""
         self._lives += 1
         log = self._logs / f"operator-{self._lives}.log"
-        self.process = OperatorProcess(self._cluster.kubeconfig, "drover-system", log, lease_duration=LEASE_SECONDS)
+        self.process = OperatorProcess(
+            self._cluster.kubeconfig, "drover-system", log, lease_duration=self._lease_seconds
+        )
         self.process.await_leading()
 
     def stop(self) -> int:
@@ -101,10 +104,16 @@ class Operator:
 
 
 @pytest.fixture(scope="module")
-def operator(cluster: ControlPlane, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    """The operator, for all tests of a module. At the end their clouds must be gone, and no error in its log."""
+def operator(
+    cluster: ControlPlane, kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Operator]:
+    """The operator, for all tests of a module. At the end their clouds must be gone, and no error in its log.
+
+    A module may say ``LEASE_SECONDS``.
+    """
     kubectl("apply", "--server-side", "-f", str(ROOT / "config" / "admission"))
-    operator = Operator(cluster, tmp_path_factory.mktemp("operator"))
+    lease_seconds = getattr(request.module, "LEASE_SECONDS", LEASE_SECONDS)
+    operator = Operator(cluster, tmp_path_factory.mktemp("operator"), lease_seconds)
     try:
         yield operator
         eventually(lambda: not _clouds(kubectl), 30, lambda: f"deleted, but still there: {_clouds(kubectl)}")

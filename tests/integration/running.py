@@ -122,12 +122,12 @@ class Network:
             sink.close()
 
 
-def eventually(holds: Callable[[], object], seconds: float, otherwise: Callable[[], str]) -> None:
+def eventually(holds: Callable[[], object], seconds: float, otherwise: Callable[[], str], every: float = 0.05) -> None:
     """Wait until ``holds``; AssertionError with what ``otherwise`` says when it does not in time."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, otherwise()
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 def free_port() -> int:

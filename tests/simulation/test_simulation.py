@@ -56,7 +56,7 @@ def test_a_vm_takes_three_patches_from_creation_to_running_and_an_idle_operator_
         written.append(f"{write.verb} {write.key}"),
         told(write, answer, changed),
     )[1]
-    sim.run_until(START + timedelta(minutes=5))
+    sim.run_until(START + timedelta(minutes=10))
     quiet_since = len(written)
     sim.run_until(START + timedelta(hours=2))
     assert [write for write in written if "VirtualMachine/" in write] == [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from drover import __version__
+from drover.cli.estimate import estimate
 from drover.cli.explain import explain
 from drover.cli.rebalance import rebalance
 from drover.cli.run import run
@@ -18,6 +19,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(simulate)
 app.command()(explain)
+app.command()(estimate)
 app.command()(rebalance)
 
 

@@ -21,6 +21,8 @@ class Verdict:
     status: Literal["True", "False", "Unknown"]
     reason: str
     message: str
+    at: datetime | None = None
+    """When it took this status, where that is known better than by when somebody looked."""
 
 
 def true(type_: str, reason: str, message: str = "") -> Verdict:
@@ -67,7 +69,7 @@ def _condition(old: Status, verdict: Verdict, generation: int, now: datetime) ->
         type=verdict.type,
         status=verdict.status,
         observed_generation=generation,
-        last_transition_time=before.last_transition_time if before is not None and unchanged else now,
+        last_transition_time=before.last_transition_time if before is not None and unchanged else verdict.at or now,
         reason=verdict.reason,
         message=verdict.message[:MAX_MESSAGE],
     )

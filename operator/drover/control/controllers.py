@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drover.control import flavor, host, image, network, nodepool, volume
+from drover.control import flavor, host, image, network, nodepool, placementgroup, volume
 from drover.control.migrationplan import controller as migrationplan
 from drover.control.outcome import Controller
 from drover.control.virtualmachine import controller as virtualmachine
@@ -15,6 +15,7 @@ CONTROLLERS: tuple[Controller, ...] = (
     image.CONTROLLER,
     volume.CONTROLLER,
     network.CONTROLLER,
+    placementgroup.CONTROLLER,
     virtualmachine.CONTROLLER,
     virtualmachinemigration.CONTROLLER,
     migrationplan.CONTROLLER,

@@ -28,6 +28,8 @@ PROVISION_SECONDS = 1.5
 PROVISION_BYTES_PER_SECOND = 1e9
 """Modelled volume creation: a fixed cost, plus copying from its image at the storage's write rate."""
 RESIZE_SECONDS = 1.0
+FENCE_SECONDS = 15.0
+"""Modelled fencing: from the request to a host's management controller until the host is known to be off."""
 LONGEST_WALL_SECONDS = 100 * 365 * 86400.0
 POLICY = migration.Policy()
 """Stop rules and fixed times of every migration."""
@@ -93,6 +95,15 @@ class ResizeVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class Fence:
+    """Power a host off, past its own system: afterwards no guest can be running on it."""
+
+    uid: str
+    since: datetime
+    pace: Pace
+
+
+@dataclass(frozen=True, slots=True)
 class PrepareTarget:
     uid: str
     attempt: int
@@ -133,7 +144,16 @@ class Activate:
 
 
 Command = (
-    Boot | Shutdown | ImportImage | ProvisionVolume | ResizeVolume | PrepareTarget | SendPass | StopAndCopy | Activate
+    Boot
+    | Shutdown
+    | ImportImage
+    | ProvisionVolume
+    | ResizeVolume
+    | Fence
+    | PrepareTarget
+    | SendPass
+    | StopAndCopy
+    | Activate
 )
 
 
@@ -236,6 +256,8 @@ def _model(command: Command) -> tuple[float, Result]:
             return PROVISION_SECONDS + command.copy_bytes / PROVISION_BYTES_PER_SECOND, None
         case ResizeVolume():
             return RESIZE_SECONDS, None
+        case Fence():
+            return FENCE_SECONDS, None
         case PrepareTarget():
             return POLICY.target_preparation, None
         case SendPass():

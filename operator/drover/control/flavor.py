@@ -10,25 +10,37 @@ from __future__ import annotations
 from datetime import datetime
 
 from drover.api.flavor import Flavor
-from drover.api.meta import Key
+from drover.api.host import Host
+from drover.api.meta import AnyResource, Key
+from drover.api.nodepool import NodePool
 from drover.api.virtualmachine import VirtualMachine
+from drover.api.virtualmachinemigration import VirtualMachineMigration
+from drover.control.capacity import capacity
 from drover.control.conditions import Verdict
+from drover.control.nodepool import claim_of, course_of_host, target_of
 from drover.control.outcome import Controller, Event, Outcome, Watch
 from drover.control.stage import Hold, Stage, conclude, counted, named, ready
-from drover.control.watching import on_change
+from drover.control.watching import on_change, whenever
 from drover.control.world import World
+
+USERS_SECONDS = 5.0
+"""A flavor is counted anew so long after its VMs, or the hosts, have begun to change."""
+ROOM_SECONDS = 10.0
+"""And so long after VMs of other flavors have: each VM that comes or goes leaves all flavors another number."""
 
 
 def reconcile(flavor: Flavor, world: World, now: datetime) -> Outcome:
-    users = world.vms_of_flavor[flavor.name]
-    state = flavor.spec.lifecycle.state
+    users = world.vms_of_flavor.count(flavor.name)
+    edited = flavor.metadata.generation != flavor.status.observed_generation
+    room = capacity(flavor, world, now, told_anyway=edited or users != flavor.status.instances)
     stage = Stage(
-        phase=state,
-        verdicts=_readiness(flavor),
-        fields={"instances": len(users)},
-        events=_lifecycle_events(flavor, len(users)),
+        phase=flavor.spec.lifecycle.state,
+        verdicts=(*_readiness(flavor), *room.verdicts),
+        fields={"instances": users, "capacity": room.numbers},
+        events=(*_lifecycle_events(flavor, users), *room.events),
+        requeue_at=room.requeue_at,
     )
-    return conclude(flavor, stage, now, _hold(users))
+    return conclude(flavor, stage, now, _hold(world.vms_of_flavor[flavor.name]) if flavor.deleting else None)
 
 
 def _readiness(flavor: Flavor) -> tuple[Verdict, ...]:
@@ -62,12 +74,35 @@ def _hold(users: list[Key]) -> Hold | None:
     return Hold(f"{who}; delete them or change their spec.flavorRef")
 
 
+# What wakes it
+
+
 def _flavor_of(vm: VirtualMachine) -> list[Key]:
     return [Key(Flavor.KIND, "", vm.spec.flavor_ref.name)]
+
+
+_users_changed = on_change(_flavor_of)
+
+
+def _awaited(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
+    """Flavors that get their first VM, or wait for their last one to go."""
+    found = [(key, world.get(Flavor, "", key.name)) for key in _users_changed(before, after, world)]
+    return [key for key, flavor in found if flavor is not None and (flavor.deleting or not flavor.status.instances)]
+
+
+def _all(world: World) -> list[Key]:
+    return world.keys(Flavor.KIND)
 
 
 CONTROLLER = Controller(
     kind=Flavor.KIND,
     reconcile=reconcile,
-    watches=(Watch(VirtualMachine.KIND, on_change(_flavor_of), after=1.0),),
+    watches=(
+        Watch(VirtualMachine.KIND, _awaited, after=1.0),
+        Watch(VirtualMachine.KIND, _users_changed, after=USERS_SECONDS),
+        Watch(Host.KIND, whenever(course_of_host, _all), after=USERS_SECONDS),
+        Watch(NodePool.KIND, whenever(lambda pool: pool.spec, _all), after=USERS_SECONDS),
+        Watch(VirtualMachine.KIND, whenever(claim_of, _all), after=ROOM_SECONDS),
+        Watch(VirtualMachineMigration.KIND, whenever(target_of, _all), after=ROOM_SECONDS),
+    ),
 )

@@ -5,11 +5,11 @@
     (new) --> Ready --maintenance.mode Drain--> Draining --no VM left--> Maintenance
                 ^ <-------------------maintenance.mode None------------------+
     any --fault Crash--> Failed    any --powerState Off--> Off    any --no such pool--> NotReady
+    any --fault NetworkPartition--> NotReady --60 s--> Failed
     any --cause lifted--> Ready
     (any) --deleted--> stays while VMs are on it --> gone
 
-``Ready`` says whether guests can run here, also in maintenance; the moment it turns False is when the usage of the
-host's VMs ends.
+``Ready`` says whether guests can run here, also in maintenance; ``hosthealth`` decides it, and fences what failed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import cast
 
-from drover.api.hardware import ResourceAmounts
 from drover.api.host import Host, HostPhase
 from drover.api.meta import AnyResource, Key
 from drover.api.migrationplan import MigrationPlan
@@ -25,29 +24,32 @@ from drover.api.nodepool import NodePool
 from drover.api.quantity import Quantity, human
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
+from drover.control.amounts import amounts, in_use
 from drover.control.conditions import Verdict, false, true
 from drover.control.drain import drain
+from drover.control.hosthealth import Health, health_of
 from drover.control.outcome import Controller, Event, Outcome, Watch, warning
-from drover.control.stage import Hold, Stage, conclude, counted, named, ready, stalled, waiting
+from drover.control.stage import Hold, Stage, conclude, counted, named
+from drover.control.virtualmachine.losing import knows_its_guest_died
 from drover.control.watching import on_change
 from drover.control.world import World
 from drover.control.world.claims import host_row, is_final
-from drover.model.placement import Resources
 
 
 def reconcile(host: Host, world: World, now: datetime) -> Outcome:
     vms = world.vms(world.vms_on[host.name])
-    readiness = _readiness(host, world)
-    up = readiness[0].status == "True"
+    health = health_of(host, world, now)
+    up = health.ready.status == "True"
     drained = drain(host, vms, world, now, up=up)
     schedulable = _schedulable(host, up)
     stage = Stage(
-        phase=_phase(host, readiness[0], vms),
-        verdicts=(*readiness, schedulable, *drained.verdicts, *_overcommitted(host, world)),
+        phase=_phase(host, health, vms),
+        verdicts=(*health.verdicts, schedulable, *drained.verdicts, *_overcommitted(host, world)),
         fields={**_amounts(host, world), "virtual_machines": len(vms), "drain": drained.status},
-        events=(*_ready_events(host, readiness[0]), *_cordon_events(host, schedulable), *drained.events),
-        requeue_at=drained.requeue_at,
+        events=(*_health_events(host, health), *_cordon_events(host, schedulable), *drained.events),
+        requeue_at=health.requeue_at or drained.requeue_at,
         children=drained.children,
+        work=health.work,
     )
     return conclude(
         host,
@@ -59,42 +61,32 @@ def reconcile(host: Host, world: World, now: datetime) -> Outcome:
     )
 
 
-# Readiness
+# Conditions, phase and events
 
 
-def _readiness(host: Host, world: World) -> tuple[Verdict, ...]:
-    if host.spec.fault.type == "Crash":
-        return stalled("HostFailed", "crashed (spec.fault.type: Crash): set it to None to repair the host")
-    if host.spec.power_state == "Off":
-        return waiting("PoweredOff", "spec.powerState is Off: set it to On")
-    if world.pool(host.spec.pool_ref.name) is None:
-        return waiting("PoolNotFound", f"node pool {host.spec.pool_ref.name} does not exist: create it")
-    return ready("HostReady", "guests can run here")
-
-
-def _phase(host: Host, readiness: Verdict, vms: list[VirtualMachine]) -> HostPhase:
-    match readiness.reason:
-        case "HostFailed":
-            return "Failed"
-        case "PoweredOff":
-            return "Off"
-        case "PoolNotFound":
-            return "NotReady"
-    if host.spec.maintenance.mode == "Drain":
+def _phase(host: Host, health: Health, vms: list[VirtualMachine]) -> HostPhase:
+    if health.phase == "Ready" and host.spec.maintenance.mode == "Drain":
         return "Draining" if vms else "Maintenance"
-    return "Ready"
+    return health.phase
 
 
-def _ready_events(host: Host, readiness: Verdict) -> tuple[Event, ...]:
+def _health_events(host: Host, health: Health) -> tuple[Event, ...]:
     known = host.status.condition("Ready")
-    if known is not None and known.reason == readiness.reason:
-        return ()
-    match readiness.reason:
+    changed = known is None or known.reason != health.ready.reason
+    fenced = [verdict for verdict in health.verdicts if verdict.type == "Fenced" and verdict.status == "True"]
+    told = [_ready_event(health.ready)] if changed else []
+    if fenced and not host.status.is_true("Fenced"):
+        told.append(Event("HostFenced", fenced[0].message))
+    return tuple(told)
+
+
+def _ready_event(ready: Verdict) -> Event:
+    match ready.reason:
         case "HostReady":
-            return (Event("HostReady", readiness.message),)
+            return Event("HostReady", ready.message)
         case "HostFailed":
-            return (warning("HostFailed", readiness.message),)
-    return (Event("HostNotReady", readiness.message),)
+            return warning("HostFailed", ready.message)
+    return Event("HostNotReady", ready.message)
 
 
 def _schedulable(host: Host, up: bool) -> Verdict:
@@ -123,19 +115,10 @@ def _amounts(host: Host, world: World) -> dict[str, object]:
     return {
         "capacity": amounts(row.total),
         "allocatable": amounts(row.allocatable),
-        "allocated": amounts(world.ledger.allocated(host.name)),
+        "allocated": amounts(in_use(host.name, world.ledger)),
         "migrations_in": arriving,
         "migrations_out": leaving,
     }
-
-
-def amounts(resources: Resources) -> ResourceAmounts:
-    """Resources as a status shows them."""
-    return ResourceAmounts(
-        cpu=Quantity.of_milli(resources.milli_cpu),
-        memory=Quantity.of_bytes(resources.memory),
-        disk=Quantity.of_bytes(resources.disk),
-    )
 
 
 def _migrations(host: Host, world: World) -> tuple[int, int]:
@@ -148,7 +131,7 @@ def _migrations(host: Host, world: World) -> tuple[int, int]:
 def _overcommitted(host: Host, world: World) -> tuple[Verdict, ...]:
     """Present while more is claimed than may be: the hardware shrank under its VMs."""
     may = host_row(host, world.pool(host.spec.pool_ref.name)).allocatable
-    held = world.ledger.allocated(host.name)
+    held = in_use(host.name, world.ledger)
     above = [
         f"{name} {shown(have)} of {shown(most)}"
         for name, have, most, shown in (
@@ -158,6 +141,8 @@ def _overcommitted(host: Host, world: World) -> tuple[Verdict, ...]:
         )
         if have > most
     ]
+    gpus = dict(may.gpus)
+    above += [f"{device} {have} of {gpus.get(device, 0)}" for device, have in held.gpus if have > gpus.get(device, 0)]
     if not above:
         return ()
     why = f"allocated above allocatable: {', '.join(above)}; drain the host or give it back its hardware"
@@ -192,6 +177,11 @@ def place_of(vm: VirtualMachine) -> object:
     return vm.status.host_name, vm.status.flavor
 
 
+def _presence_of(vm: VirtualMachine) -> object:
+    """What of a VM counts for its host: what it holds, and whether it knows that the host died under it."""
+    return place_of(vm), knows_its_guest_died(vm)
+
+
 def _ends_of(migration: VirtualMachineMigration) -> list[Key]:
     ends = (migration.status.source_host, migration.status.target_host)
     return [Key(Host.KIND, "", name) for name in ends if name]
@@ -218,7 +208,7 @@ CONTROLLER = Controller(
     kind=Host.KIND,
     reconcile=reconcile,
     watches=(
-        Watch(VirtualMachine.KIND, on_change(_host_of, of=place_of), after=1.0),
+        Watch(VirtualMachine.KIND, on_change(_host_of, of=_presence_of), after=1.0),
         Watch(VirtualMachineMigration.KIND, on_change(_ends_of, of=_course_of), after=1.0),
         Watch(MigrationPlan.KIND, on_change(_drained_by, of=lambda plan: plan.status), after=1.0),
         Watch(NodePool.KIND, _hosts_of_pool),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from itertools import count, islice
 
@@ -10,6 +9,7 @@ from drover.api.host import Host, HostSpec
 from drover.api.meta import FINALIZER, GROUP, ObjectMeta, Ref
 from drover.api.nodepool import NodePool
 from drover.control.outcome import Child, Create, Delete, Event, PatchSpec
+from drover.control.spreading import Place, leavers, place_of_host, places
 from drover.control.world import World
 
 POOL_LABEL = f"{GROUP}/pool"
@@ -35,7 +35,7 @@ def scale(pool: NodePool, hosts: list[Host], world: World) -> Scaling:
     leaving = [host for host in present if is_leaving(host)]
     missing = pool.spec.replicas - len(staying)
     returning, leaving = leaving[: max(missing, 0)], leaving[max(missing, 0) :]
-    surplus = _emptiest(staying, world)[: max(-missing, 0)]
+    surplus = _surplus(pool, staying, world, max(-missing, 0))
     removed = [host for host in leaving if is_empty(host, world)]
     created = _new_hosts(pool, hosts, max(missing - len(returning), 0))
     return Scaling(
@@ -70,39 +70,25 @@ def index_of(pool: NodePool, host: Host) -> int:
     return int(number) if number.isdecimal() and number != host.name else 2**31
 
 
-def _emptiest(hosts: list[Host], world: World) -> list[Host]:
-    """Empty hosts first, then those with the least memory to move; of equal ones the last made.
-
-    Zones do not count: moving VMs costs more than an uneven spread, which the next scale-up mends.
-    """
-    last_made_first = hosts[::-1]
-    return sorted(
-        last_made_first,
-        key=lambda host: (not is_empty(host, world), world.ledger.allocated(host.name).memory),
-    )
+def _surplus(pool: NodePool, staying: list[Host], world: World, number: int) -> list[Host]:
+    """Empty hosts first, then those that keep zones and racks even, with the least memory to move; the last made."""
+    if not number:
+        return []
+    last_made_first = staying[::-1]
+    empty = [host for host in last_made_first if is_empty(host, world)]
+    loaded = [host for host in last_made_first if not is_empty(host, world)]
+    loaded.sort(key=lambda host: world.ledger.allocated(host.name).memory)
+    return list(islice(leavers(pool, staying, (empty, loaded)), number))
 
 
 def _new_hosts(pool: NodePool, hosts: list[Host], number: int) -> list[Host]:
-    taken = {index_of(pool, host) for host in hosts}
-    free = islice((index for index in count() if index not in taken), number)
-    zones = Counter(host.spec.failure_domain for host in hosts if not host.deleting)
-    created = []
-    for index in free:
-        zone = _zone(pool, zones)
-        zones[zone] += 1
-        created.append(_new_host(pool, index, zone))
-    return created
+    taken = {index_of(pool, host) for host in hosts} if number else set()
+    free = (index for index in count() if index not in taken)
+    dealt = places(pool, [host for host in hosts if not host.deleting])
+    return [_new_host(pool, index, place) for index, place in islice(zip(free, dealt, strict=False), number)]
 
 
-def _zone(pool: NodePool, hosts_in: Counter[str | None]) -> str | None:
-    """The zone furthest below its share, by the next host each would get for its weight; the first of equal ones."""
-    domains = pool.spec.failure_domains
-    if not domains:
-        return None
-    return min(domains, key=lambda domain: (hosts_in[domain.name] + 1) / domain.weight).name
-
-
-def _new_host(pool: NodePool, index: int, zone: str | None) -> Host:
+def _new_host(pool: NodePool, index: int, place: Place) -> Host:
     return Host(
         metadata=ObjectMeta(
             name=f"{pool.name}-{index}",
@@ -110,9 +96,13 @@ def _new_host(pool: NodePool, index: int, zone: str | None) -> Host:
             finalizers=(FINALIZER,),
             owner_references=(pool.as_owner(),),
         ),
-        spec=HostSpec(pool_ref=Ref(name=pool.name), failure_domain=zone, hardware=pool.spec.template),
+        spec=HostSpec(
+            pool_ref=Ref(name=pool.name), failure_domain=place.zone, rack=place.rack, hardware=pool.spec.template
+        ),
     )
 
 
 def _described(host: Host) -> str:
-    return f"host {host.name}" + (f" in {host.spec.failure_domain}" if host.spec.failure_domain else "")
+    zone, rack = place_of_host(host)
+    where = ", ".join((zone, f"rack {rack}") if zone and rack else (zone,) if zone else ())
+    return f"host {host.name} in {where}" if where else f"host {host.name}"

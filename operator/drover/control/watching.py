@@ -22,3 +22,13 @@ def on_change(keys: Callable[[Any], Iterable[Key]], of: Callable[[Any], object] 
         return sorted({key for side in (before, after) if side is not None for key in keys(side)})
 
     return affected
+
+
+def whenever(changed: Callable[[Any], object], keys: Callable[[World], list[Key]]) -> Affected:
+    """Keys of the world, whenever what is looked at of an object changes; nothing to look at is None."""
+
+    def affected(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
+        was, is_ = (changed(side) if side is not None else None for side in (before, after))
+        return [] if was == is_ else keys(world)
+
+    return affected

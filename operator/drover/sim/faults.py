@@ -63,6 +63,11 @@ def crash_host(sim: Simulation) -> None:
     _break_host(sim, {"fault": {"type": "Crash"}})
 
 
+def cut_host_off(sim: Simulation) -> None:
+    """Its guests run on where nobody sees them, until it is fenced or back."""
+    _break_host(sim, {"fault": {"type": "NetworkPartition"}})
+
+
 def power_host_off(sim: Simulation) -> None:
     _break_host(sim, {"powerState": "Off"})
 
@@ -81,7 +86,12 @@ OPERATOR_FAULTS: tuple[tuple[float, Fault], ...] = (
     (3, drop_watch),
     (3, drop_watch_and_history),
 )
-HOST_FAULTS: tuple[tuple[float, Fault], ...] = ((2, crash_host), (1, power_host_off), (4, recover_host))
+HOST_FAULTS: tuple[tuple[float, Fault], ...] = (
+    (2, crash_host),
+    (2, cut_host_off),
+    (1, power_host_off),
+    (4, recover_host),
+)
 
 
 class Strikes:

@@ -6,120 +6,27 @@ to violations in words. They share no code with the engine's bookkeeping, so tha
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from math import floor
+from datetime import datetime
 from typing import cast
 
-from drover.api.host import Host
 from drover.api.meta import Key
-from drover.api.network import Network
 from drover.api.virtualmachine import Usage, VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.api.volume import Volume
 from drover.control.ports import Write
 from drover.model.usage import milliseconds
+from drover.sim.capacity import capacity, too_large
+from drover.sim.company import Company
+from drover.sim.history import History
+from drover.sim.hostlosses import HostLosses
+from drover.sim.newcomers import Newcomer, newcomers
+from drover.sim.picture import FINAL, Picture
+from drover.sim.preemption import preemption
 from drover.sim.store import Store
 
-FINAL = ("Succeeded", "Failed", "Cancelled")
 GAVE_UP = ("Failed", "Cancelled")
 LIVE = ("Running", "Paused", "Migrating")
-Amounts = tuple[int, int, int]
-"""Milli-vCPUs, bytes of memory, bytes of disk."""
-
-
-@dataclass
-class Picture:
-    """The store at one version, by kind, with the claims that follow."""
-
-    vms: dict[str, VirtualMachine] = field(default_factory=dict)
-    migrations: dict[str, VirtualMachineMigration] = field(default_factory=dict)
-    hosts: dict[str, Host] = field(default_factory=dict)
-    networks: dict[Key, Network] = field(default_factory=dict)
-    volumes: dict[Key, Volume] = field(default_factory=dict)
-    claims: dict[str, dict[str, Amounts]] = field(default_factory=dict)
-    """Host name to VM uid to amounts: each pair once, whoever states it."""
-
-    @classmethod
-    def of(cls, store: Store) -> Picture:
-        picture = cls()
-        for resource in store:
-            match resource:
-                case VirtualMachine():
-                    picture.vms[resource.uid] = resource
-                case VirtualMachineMigration():
-                    picture.migrations[resource.uid] = resource
-                case Host():
-                    picture.hosts[resource.name] = resource
-                case Network():
-                    picture.networks[resource.key] = resource
-                case Volume():
-                    picture.volumes[resource.key] = resource
-        picture._count_claims()
-        return picture
-
-    def _count_claims(self) -> None:
-        for vm in self.vms.values():
-            flavor = vm.status.flavor
-            if vm.status.host_name and flavor:
-                size = (flavor.vcpus * 1000, flavor.memory_bytes, flavor.root_disk_bytes)
-                self._claim(vm.status.host_name, vm.uid, size)
-        for migration in self.targeting():
-            held = migration.status.resources
-            if held is not None:
-                size = (held.vcpus * 1000, held.memory_bytes, held.disk_bytes)
-                self._claim(cast(str, migration.status.target_host), cast(str, migration.status.vm_uid), size)
-
-    def _claim(self, host: str, uid: str, size: Amounts) -> None:
-        on_host = self.claims.setdefault(host, {})
-        before = on_host.get(uid, (0, 0, 0))
-        on_host[uid] = cast(Amounts, tuple(map(max, before, size)))
-
-    def targeting(self) -> Iterator[VirtualMachineMigration]:
-        """Unfinished migrations that hold a target for a VM that exists."""
-        for migration in self.migrations.values():
-            status = migration.status
-            if status.phase not in FINAL and status.target_host and status.vm_uid in self.vms:
-                yield migration
-
-    def vm_of(self, migration: VirtualMachineMigration) -> VirtualMachine | None:
-        return self.vms.get(migration.status.vm_uid or "")
-
-
-def allocatable(host: Host) -> Amounts:
-    """(total - reserved) x overcommit, rounded down."""
-    hardware = host.spec.hardware
-    cpu, reserved, ratio = hardware.cpu, hardware.reserved, hardware.overcommit
-    threads = cpu.sockets * cpu.cores_per_socket * cpu.threads_per_core
-    return (
-        floor((threads * 1000 - reserved.cpu.milli) * ratio.cpu.fraction),
-        floor((hardware.memory.bytes - reserved.memory.bytes) * ratio.memory.fraction),
-        floor((hardware.disk.bytes - reserved.disk.bytes) * ratio.disk.fraction),
-    )
-
-
-def allocated(picture: Picture, host: str) -> Amounts:
-    columns = zip(*picture.claims.get(host, {}).values(), strict=True)
-    sums = tuple(map(sum, columns))
-    return cast(Amounts, sums) if sums else (0, 0, 0)
-
-
-def capacity(before: Picture, now: Picture) -> Iterator[str]:
-    """1: no host is claimed above what is allocatable, unless it shrank under claims that it had already."""
-    for name, claims in now.claims.items():
-        grown = {uid for uid, size in claims.items() if before.claims.get(name, {}).get(uid) != size}
-        if not grown:
-            continue
-        who = ", ".join(sorted(now.vms[uid].name for uid in grown))
-        host = now.hosts.get(name)
-        if host is None:
-            yield f"capacity: {who} placed on host {name}, which does not exist"
-        elif any(is_ > may for is_, may in zip(allocated(now, name), allocatable(host), strict=True)):
-            yield (
-                f"capacity: host {name} has {allocated(now, name)} claimed by {len(claims)} VMs"
-                f" of {allocatable(host)}, the last by {who}"
-            )
 
 
 def one_place(_before: Picture, now: Picture) -> Iterator[str]:
@@ -254,14 +161,48 @@ CHECKS: tuple[Callable[[Picture, Picture], Iterator[str]], ...] = (
 )
 
 
+def suitable(newcomer: Newcomer, now: Picture, judged: Counter[str]) -> Iterator[str]:
+    """8: a host that a VM gains may have it, whoever else is there."""
+    vm, name = newcomer.vm, newcomer.host
+    views = list(newcomer.views(name))
+    judged.update(views[-1].rules())
+    objections = [view.unfit() or view.closed() for view in views]
+    if all(objections):
+        yield f"suitable: {vm.name} is placed on {name}: {objections[-1]}"
+    host, flavor = now.hosts.get(name), vm.status.flavor
+    if host is None or flavor is None:
+        return
+    held, cells = now.claims[name][vm.uid], set(range(host.spec.hardware.cpu.sockets))
+    judged["cells"] += flavor.numa_nodes > 0
+    if len(held.cells) != flavor.numa_nodes or not held.cells <= cells:
+        yield f"suitable: {vm.name} asks for {flavor.numa_nodes} NUMA cells and has {sorted(held.cells)} of {name}"
+    if too_large(host, held, flavor.vcpus):
+        yield f"suitable: {vm.name} is larger than {name}"
+
+
 class Invariants:
     """All of it, after every step."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._before = Picture()
+        self._history = History()
+        self._losses = HostLosses()
         self._created: set[Key] = set()
         self._found: list[str] = []
+        self.judged: Counter[str] = Counter()
+        """How often each rule of placement had something to say: a rule that never had proves nothing."""
+
+    def sent(self, write: Write, now: datetime) -> None:
+        """The operator has sent a write, which may or may not arrive."""
+        status = write.body.get("status") or {} if write.verb == "status" else {}
+        if write.key.kind == VirtualMachine.KIND and status.get("hostName"):
+            self._history.sent(write.key, status["hostName"], now)
+        if write.key.kind == VirtualMachineMigration.KIND and status.get("targetHost"):
+            migration = cast("VirtualMachineMigration | None", self._store.get(write.key))
+            if migration is not None:
+                vm = Key(VirtualMachine.KIND, migration.namespace, migration.spec.virtual_machine_name)
+                self._history.sent(vm, status["targetHost"], now)
 
     def wrote(self, write: Write, *, changed: bool) -> None:
         """7: the operator writes the spec of nothing that a user made, and nothing that has not changed."""
@@ -272,9 +213,15 @@ class Invariants:
         if not changed:
             self._found.append(f"no-op: {write.verb} of {write.key} changed nothing: {write.body}")
 
-    def check(self) -> list[str]:
+    def check(self, at: datetime) -> list[str]:
         """What is violated now, or was by the change that led here."""
         now = Picture.of(self._store)
+        self._history.take(self._store, now, at)
         found = self._found + [words for check in CHECKS for words in check(self._before, now)]
+        found += self._losses.check(self._before, now)
+        for newcomer in newcomers(self._before, now, self._history):
+            found += suitable(newcomer, now, self.judged)
+            found += Company(newcomer, now, self.judged).violations()
+        found += preemption(self._before, now, self._history, self.judged, at)
         self._before, self._found = now, []
         return found

@@ -15,7 +15,7 @@ from drover.control.virtualmachine.choosing import choose, request_for
 from drover.control.virtualmachine.prerequisites import Missing, resolve_flavor
 from drover.control.world import World
 from drover.model.placement import Placed
-from drover.sim.invariants import FINAL, Picture
+from drover.sim.picture import FINAL, Picture
 from drover.sim.store import Store
 
 
@@ -79,6 +79,8 @@ def _uses(user: AnyResource) -> Iterator[Key]:
         yield Key("Flavor", "", spec.flavor_ref.name)
         if status.host_name:
             yield Key("Host", "", status.host_name)
+        if spec.placement.placement_group_name:
+            yield Key("PlacementGroup", user.namespace, spec.placement.placement_group_name)
         if spec.image_ref is not None:
             yield Key("Image", spec.image_ref.namespace or user.namespace, spec.image_ref.name)
         for nic in spec.networks:

@@ -46,6 +46,8 @@ class Backend:
     lease: Lease = field(default_factory=Lease)
     events: list[EventRecord] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    on_send: Callable[[Write], None] = lambda _: None
+    """Told of every request as an instance sends it."""
     on_write: Callable[[Write, Written | Refused, bool], None] = lambda *_: None
     """Told of every request the API server has answered, and whether it was worth making."""
 
@@ -185,6 +187,7 @@ class Shell:
         """One attempt at a write. It may arrive late, never, or without its answer coming back."""
         self._attempts[write.id] = self._attempts.get(write.id, 0) + 1
         backend = self._backend
+        backend.on_send(write)
         delay = backend.weather.request(backend.random)
         if self.partitioned_until is not None and self.partitioned:
             # What is sent into a partition arrives when it is over, long after somebody else may have begun to lead.

@@ -48,7 +48,9 @@ class Simulation:
         self.random = Random(seed)
         self.timeline = Timeline()
         self.store = Store(seed)
-        self.backend = Backend(self.store, self.timeline, self.random, weather, on_write=self._wrote)
+        self.backend = Backend(
+            self.store, self.timeline, self.random, weather, on_send=self._sent, on_write=self._wrote
+        )
         self.trace = Trace()
         self.invariants = Invariants(self.store)
         self.steps = 0
@@ -116,6 +118,9 @@ class Simulation:
 
     # After every happening
 
+    def _sent(self, write: Write) -> None:
+        self.invariants.sent(write, self.now)
+
     def _wrote(self, write: Write, answer: Written | Refused, changed: bool) -> None:
         words = "written" if isinstance(answer, Written) else f"refused with {answer.code}"
         self.trace.add(self.now, f"{write.verb} {write.key} {words}: {write.body}")
@@ -142,7 +147,7 @@ class Simulation:
     def _check(self) -> None:
         if self.store.version != self._checked:
             self._checked = self.store.version
-            self.require(self.invariants.check())
+            self.require(self.invariants.check(self.now))
 
     def require(self, violations: Sequence[str]) -> None:
         """Raise InvariantError where there are any."""

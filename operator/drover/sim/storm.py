@@ -1,7 +1,8 @@
 """The soak: a small cloud, restless users, two operator instances and everything that goes wrong at once.
 
 ``Storm(seed).run(steps)`` raises InvariantError at the first step after which an invariant does not hold;
-``subside()`` stops faults and users, mends what is broken and asks that everything comes to rest.
+``subside()`` stops faults and users, mends what is broken and asks that everything comes to rest. ``linger()``
+lets users do a few things more and asks it again: nothing else happens then that might wake what was forgotten.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from drover.sim.faults import HOST_FAULTS, OPERATOR_FAULTS, Strikes, mend_everyt
 from drover.sim.network import PERFECT, ROUGH
 from drover.sim.rest import unrest
 from drover.sim.simulation import Simulation
-from drover.sim.users import ACTS, create_vm, restore_catalogue
+from drover.sim.users import ACTS, PASSING_ACTS, create_vm, restore_catalogue
 
 IDLE = timedelta(minutes=10)
 """An operator that has written nothing for this long, longer than any back-off, has nothing more to write."""
 VMS_AT_START = 20
+SECONDS_BETWEEN_ACTS = 0.6
 PATIENCE = timedelta(hours=6)
+ROUND = timedelta(seconds=6)
 
 
 class Storm:
@@ -34,7 +37,7 @@ class Storm:
             create_vm(self.sim)
         self.sim.start()
         self._strikes = [
-            Strikes(self.sim, ACTS, mean_seconds=1.0),
+            Strikes(self.sim, ACTS, SECONDS_BETWEEN_ACTS),
             Strikes(self.sim, OPERATOR_FAULTS, mean_seconds=12.0),
             Strikes(self.sim, HOST_FAULTS, mean_seconds=15.0),
         ]
@@ -54,6 +57,17 @@ class Storm:
         self.sim.run_until(self.sim.now + timedelta(seconds=60))
         mend_everything(self.sim)
         restore_catalogue(self.sim)
+        self._rest()
+
+    def linger(self, rounds: int) -> None:
+        """Users alone do a few things more, in fair weather, and all comes to rest again; time after time."""
+        for _ in range(rounds):
+            users = Strikes(self.sim, PASSING_ACTS, SECONDS_BETWEEN_ACTS)
+            self.sim.run_until(self.sim.now + ROUND)
+            users.stop()
+            self._rest()
+
+    def _rest(self) -> None:
         if not self.sim.settle(IDLE, PATIENCE):
             self.sim.require([f"rest: the operator was still writing after {PATIENCE}"])
         self.sim.require(unrest(self.sim.store))

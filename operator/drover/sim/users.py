@@ -17,12 +17,12 @@ from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.api.volume import Volume
 from drover.control.world import DEFAULT_NAMESPACE
-from drover.sim import cloud
+from drover.sim import cloud, wishes
 from drover.sim.cloud import NAMESPACES, manifest
 from drover.sim.simulation import Simulation
 from drover.sim.store import ApiError
 
-MAX_VMS = 25
+MAX_VMS = 28
 MAX_VOLUMES = 8
 Act = Callable[[Simulation], None]
 
@@ -34,7 +34,7 @@ def create_vm(sim: Simulation) -> None:
     random = sim.random
     namespace = random.choice(NAMESPACES)
     spec: dict[str, Any] = {
-        "flavorRef": {"name": random.choices(("small", "medium", "large", "giant"), (3, 5, 4, 0.2))[0]},
+        "flavorRef": {"name": wishes.flavor(random)},
         "imageRef": {"name": random.choices(cloud.IMAGES, (8, 4, 0.3))[0]},
         "networks": [
             {"name": f"nic{number}", "networkRef": {"name": name}}
@@ -45,21 +45,19 @@ def create_vm(sim: Simulation) -> None:
         "highAvailability": {
             "enabled": random.random() < 0.85,
             "restartPriority": random.choice(("Highest", "Medium", "Lowest")),
+            "maxRestarts": random.choice((0, 1, 5, 5, 5)),
         },
+        "placement": wishes.placement(random),
+        "preemptible": random.random() < 0.5,
     }
-    if random.random() < 0.3:
-        spec["priorityClassName"] = random.choice(tuple(cloud.PRIORITIES))
-    if random.random() < 0.15:
-        spec["placement"] = {"nodePoolName": random.choice("ab")}
+    if random.random() < 0.5:
+        spec["priorityClassName"] = random.choice((*cloud.PRIORITIES, cloud.PATIENT))
     volumes = [v.name for v in sim.store.objects(Volume.KIND) if v.namespace == namespace]
     if volumes and random.random() < 0.3:
         spec["volumes"] = [{"name": "data", "volumeRef": {"name": random.choice(volumes)}}]
     elif random.random() < 0.1:
         spec["volumes"] = [{"name": "data", "template": {"size": "5Gi"}}]
-    _create(
-        sim,
-        manifest("VirtualMachine", _fresh(sim, "vm"), spec, namespace, labels={"tier": random.choice("xy")}),
-    )
+    _create(sim, manifest("VirtualMachine", _fresh(sim, "vm"), spec, namespace, labels=wishes.labels(random)))
 
 
 def delete_vm(sim: Simulation) -> None:
@@ -97,13 +95,21 @@ def act_on_vm(sim: Simulation) -> None:
 
 
 def resize_vm(sim: Simulation) -> None:
-    name = sim.random.choice(("small", "medium", "large"))
-    _patch(sim, _any(sim, VirtualMachine), {"spec": {"flavorRef": {"name": name}}})
+    _patch(sim, _any(sim, VirtualMachine), {"spec": {"flavorRef": {"name": wishes.flavor(sim.random)}}})
 
 
 def label_vm(sim: Simulation) -> None:
-    """The concurrent edit that makes the operator's write meet a conflict."""
-    _patch(sim, _any(sim, VirtualMachine), {"metadata": {"labels": {"edited": _fresh(sim, "e")}}})
+    """The concurrent edit that makes the operator's write meet a conflict; or what selectors look at changes."""
+    labels = wishes.labels(sim.random) if sim.random.random() < 0.4 else {"edited": _fresh(sim, "e")}
+    _patch(sim, _any(sim, VirtualMachine), {"metadata": {"labels": labels}})
+
+
+def change_wishes(sim: Simulation) -> None:
+    """What a VM asks of placement, and whether it may be preempted, changes under way."""
+    vm = _any(sim, VirtualMachine)
+    if vm is not None:
+        wanted = dict.fromkeys(vm.spec.placement.model_dump(by_alias=True)) | wishes.placement(sim.random)
+        _patch(sim, vm, {"spec": {"placement": wanted, "preemptible": sim.random.random() < 0.5}})
 
 
 def migrate_vm(sim: Simulation) -> None:
@@ -153,6 +159,13 @@ def cordon_or_uncordon_host(sim: Simulation) -> None:
         _patch(sim, host, {"spec": {"unschedulable": not host.spec.unschedulable}})
 
 
+def taint_or_untaint_host(sim: Simulation) -> None:
+    host = _any(sim, Host)
+    if host is not None:
+        taints = [] if host.spec.taints else [sim.random.choice(wishes.TAINTS)]
+        _patch(sim, host, {"spec": {"taints": taints}})
+
+
 def drain_host(sim: Simulation) -> None:
     hosts = [host for host in sim.store.objects(Host.KIND) if isinstance(host, Host)]
     draining = [host for host in hosts if host.spec.maintenance.mode == "Drain"]
@@ -165,8 +178,7 @@ def drain_host(sim: Simulation) -> None:
 def scale_pool(sim: Simulation) -> None:
     pool = _any(sim, NodePool)
     if pool is not None:
-        size = 5 if pool.name == "a" else 3
-        _patch(sim, pool, {"spec": {"replicas": size + sim.random.choice((-1, 0, 0, 1))}})
+        _patch(sim, pool, {"spec": {"replicas": cloud.REPLICAS[pool.name] + sim.random.choice((-1, 0, 0, 1))}})
 
 
 def create_volume(sim: Simulation) -> None:
@@ -194,7 +206,7 @@ def delete_volume(sim: Simulation) -> None:
 
 def delete_what_is_shared(sim: Simulation) -> None:
     """Try to delete what VMs name, which may be in use; whatever is gone is made anew."""
-    kind = sim.random.choice(("Image", "Network", "Flavor", "PriorityClass"))
+    kind = sim.random.choice(("Image", "Network", "Flavor", "PriorityClass", "PlacementGroup", "PlacementGroup"))
     present = sim.store.objects(kind)
     if present:
         _delete(sim, sim.random.choice(present))
@@ -218,7 +230,7 @@ def switch_network(sim: Simulation) -> None:
         )
 
 
-ACTS: tuple[tuple[float, Act], ...] = (
+PASSING_ACTS: tuple[tuple[float, Act], ...] = (
     (8, create_vm),
     (2, delete_vm),
     (2.5, stop_vm),
@@ -228,6 +240,7 @@ ACTS: tuple[tuple[float, Act], ...] = (
     (1.5, act_on_vm),
     (1.5, resize_vm),
     (3, label_vm),
+    (1, change_wishes),
     (4, migrate_vm),
     (1, cancel_migration),
     (0.7, delete_migration),
@@ -235,14 +248,16 @@ ACTS: tuple[tuple[float, Act], ...] = (
     (0.7, cancel_plan),
     (0.7, delete_plan),
     (1.5, cordon_or_uncordon_host),
-    (1.5, drain_host),
-    (0.5, scale_pool),
+    (1.5, taint_or_untaint_host),
     (1.5, create_volume),
     (1, grow_volume),
     (0.7, delete_volume),
     (0.4, delete_what_is_shared),
     (0.3, switch_network),
 )
+"""After these everything comes to rest by itself."""
+ACTS: tuple[tuple[float, Act], ...] = (*PASSING_ACTS, (1.5, drain_host), (0.5, scale_pool))
+"""All of them. A drain without room is tried for ever."""
 
 
 def _fresh(sim: Simulation, prefix: str) -> str:

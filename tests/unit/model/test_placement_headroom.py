@@ -26,7 +26,7 @@ from drover.model.placement.whatif.failover import evacuate, fullest_first
 HISTORIES = st.lists(STEPS, max_size=8)
 ALONE = REQUESTS.map(lambda request: replace(request, terms=(), marks=frozenset()))
 """Requests that do not look at who else is there: terms change what fits with each that is placed."""
-MANY = 60
+MANY = 30
 
 
 def told(fleet: list[HostRow], steps: list[Step]) -> Story:
@@ -52,7 +52,7 @@ def placed_in_turn(ledger: Ledger, request: Request) -> int:
 # How many more fit
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(fleet=FLEETS, steps=HISTORIES, request=ALONE)
 def test_as_many_fit_as_can_be_placed_one_after_another(
     fleet: list[HostRow], steps: list[Step], request: Request

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +14,9 @@ from drover.control.virtualmachine.prerequisites import Missing, resolve_flavor
 from drover.control.world import World
 from drover.control.world.requests import request_of, residents
 from drover.model.placement import Decision, Placed, Refused, Request, decide
+from drover.model.placement.decide import candidates
+from drover.model.placement.refusal import EXCLUDED, told
+from drover.model.placement.scoring import INFEASIBLE
 from drover.model.placement.whatif import place_together, stranded, trial
 from drover.model.placement.whatif.failover import fullest_first
 
@@ -19,6 +24,8 @@ FELLOWS_FOLLOW = timedelta(seconds=1)
 """Members of a group that are applied together are all there so long after the first."""
 MAX_FELLOWS = 64
 """Members of a group that are looked ahead on at once."""
+MAX_TRIED = 4
+"""Hosts of a pool on which it is tried whether the pool could still lose as many as it has to."""
 
 
 def fellows_seen_at(vm: VirtualMachine) -> datetime:
@@ -37,9 +44,21 @@ def request_for(vm: VirtualMachine, size: ResolvedFlavor, world: World) -> Reque
 
 
 def choose(vm: VirtualMachine, request: Request, world: World) -> Decision:
-    decision = decide(world.ledger, request, _planned(vm, request, world))
-    if isinstance(decision, Placed) and not request.unreserved:
-        return _without_failover(vm, request, decision, world) or decision
+    """The best host on which the VM leaves its pool able to lose as many hosts as it has to."""
+    planned = _planned(vm, request, world)
+    decision = decide(world.ledger, request, planned)
+    held_back: dict[str, str] = {}
+    tried: Counter[str] = Counter()
+    first = ""
+    while isinstance(decision, Placed) and (objection := without_failover(vm, request, decision.host, world)):
+        first = first or objection
+        pool = world.ledger.table.known[decision.host].pool
+        tried[pool] += 1
+        hosts = {decision.host} if tried[pool] < MAX_TRIED else _feasible(pool, request, world)
+        held_back |= dict.fromkeys(hosts, str(world.ledger.reserves[pool]))
+        decision = decide(world.ledger, replace(request, exclude=request.exclude | held_back.keys()), planned)
+    if isinstance(decision, Refused) and held_back:
+        return _held_back(decision, request, held_back, first)
     return decision
 
 
@@ -68,32 +87,46 @@ def _planned(vm: VirtualMachine, request: Request, world: World) -> str | None:
     return place_together(world.ledger, members).get(vm.uid) if len(members) > 1 else None
 
 
-def _without_failover(vm: VirtualMachine, request: Request, placed: Placed, world: World) -> Refused | None:
-    """A refusal where the pool could no longer lose its fullest hosts with the VM on this one, told by trying."""
-    host = world.host(placed.host)
-    pool = host.spec.pool_ref.name if host is not None else ""
+# Failover capacity
+
+
+def without_failover(vm: VirtualMachine, request: Request, host: str, world: World) -> str | None:
+    """Who would be without a host, were the VM on this one and its pool lost the hosts it has to be able to lose; None
+    where nobody would be. Told by trying.
+    """
+    pool = world.ledger.table.known[host].pool
     reserve = world.ledger.reserves.get(pool)
-    if reserve is None or not reserve.host_failures:
+    if request.unreserved or reserve is None or not reserve.host_failures:
         return None
 
-    def homeless(host: str) -> dict[str, Request]:
-        return residents(host, world) | ({vm.uid: request} if host == placed.host else {})
+    def homeless(failed: str) -> dict[str, Request]:
+        return residents(failed, world) | ({vm.uid: request} if failed == host else {})
 
     with trial(world.ledger) as attempt:
-        attempt.claim(vm.uid, request, placed.host)
+        attempt.claim(vm.uid, request, host)
         up = [row.name for row in world.ledger.table.rows if row.pool == pool and row.blocked is None]
         fullest = fullest_first(world.ledger, up)
-        others = [name for name in fullest if name != placed.host]
-        for failing in (fullest[: reserve.host_failures], [placed.host, *others[: reserve.host_failures - 1]]):
-            left = stranded(world.ledger, failing, homeless)
+        others = [name for name in fullest if name != host]
+        for failing in (fullest[: reserve.host_failures], [host, *others[: reserve.host_failures - 1]]):
+            left = len(stranded(world.ledger, failing, homeless))
             if left:
-                return _refusal(placed, failing, len(left), str(reserve))
+                lost = f"with it on {host}, losing {' and '.join(failing)}"
+                return f"{lost} would leave {left} VM{'s' if left > 1 else ''} without a host"
     return None
 
 
-def _refusal(placed: Placed, failing: list[str], left: int, rule: str) -> Refused:
-    message = (
-        f"0/{placed.evaluated} hosts available: {placed.evaluated} {rule}: with it on {placed.host}, losing "
-        f"{' and '.join(failing)} would leave {left} VM{'s' if left > 1 else ''} without a host"
-    )
-    return Refused("FailoverCapacityWouldBeLost", placed.evaluated, {rule: placed.evaluated}, message)
+def _feasible(pool: str, request: Request, world: World) -> set[str]:
+    """The hosts of a pool that fit, failover aside."""
+    table, scores = world.ledger.table, candidates(world.ledger, request)
+    slots = table.slots_in_pool(pool)
+    return {table.rows[slot].name for slot in slots[scores[slots] > INFEASIBLE].tolist()}
+
+
+def _held_back(refused: Refused, request: Request, held_back: Mapping[str, str], why: str) -> Refused:
+    """The refusal of a VM that would fit, counted for what it is: hosts tried in vain are not excluded otherwise."""
+    rejections = Counter(refused.rejections)
+    rejections[EXCLUDED] -= len(held_back)
+    rejections.update(held_back.values())
+    counts = {words: count for words, count in rejections.items() if count}
+    message = f"{told(request.pool, refused.evaluated, counts)}: {why}"
+    return Refused("FailoverCapacityWouldBeLost", refused.evaluated, counts, message)

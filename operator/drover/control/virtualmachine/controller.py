@@ -13,7 +13,7 @@
                                     v  +-- Running
                                   Stopped
 
-    any with a host --(host lost)--> Starting elsewhere | Unschedulable | Unknown (no HA) | Failed (Once)
+    any with a host --(host lost)--> Unknown --> what `losing` draws
     any --(deleted)--> Terminating
 
 One PATCH takes the VM from waiting to Starting: host, addresses, volumes and the usage interval appear together, so
@@ -27,17 +27,24 @@ from datetime import datetime
 from drover.api.meta import FINALIZER
 from drover.api.virtualmachine import VirtualMachine
 from drover.control import conditions
-from drover.control.conditions import false, true
+from drover.control.conditions import false
 from drover.control.driver import Boot
 from drover.control.outcome import Controller, Event, Outcome
 from drover.control.virtualmachine import usage
 from drover.control.virtualmachine.ending import shutdown_of, terminate
-from drover.control.virtualmachine.losing import confirmed_host, host_lost, is_lost
+from drover.control.virtualmachine.losing import (
+    confirmed_host,
+    failed,
+    host_lost,
+    is_lost,
+    knows_its_guest_died,
+    seen_again,
+)
 from drover.control.virtualmachine.migrating import commit_ready, follow_migration, has_failed_to_migrate
 from drover.control.virtualmachine.placing import start, stopped
 from drover.control.virtualmachine.power import Power, power_of
 from drover.control.virtualmachine.preempted import preempted_for
-from drover.control.virtualmachine.status import next_status
+from drover.control.virtualmachine.status import next_status, paused, runs_on
 from drover.control.virtualmachine.urgency import urgency
 from drover.control.virtualmachine.watches import WATCHES
 from drover.control.world import World
@@ -59,10 +66,8 @@ def reconcile(vm: VirtualMachine, world: World, now: datetime) -> Outcome:
             return _starting(vm, world, now, power)
         case "Stopping":
             return _stopping(vm, world, now, power)
-        case "Unknown" if not power.on:
-            return stopped(vm, now, power)
         case "Unknown":
-            return _boot(vm, now, "host is back", restarts=vm.status.restarts + 1)
+            return _back(vm, now, power)
         case _:
             return _up(vm, world, now, power)
 
@@ -73,6 +78,17 @@ def _waiting(vm: VirtualMachine, world: World, now: datetime, power: Power) -> O
     if not power.on:
         return stopped(vm, now, power)
     return start(vm, world, now, power)
+
+
+def _back(vm: VirtualMachine, now: datetime, power: Power) -> Outcome:
+    """The host is back, and nothing has become of the VM elsewhere."""
+    if not knows_its_guest_died(vm):
+        return seen_again(vm, now, power)
+    if not power.on:
+        return stopped(vm, now, power)
+    if vm.spec.run_strategy == "Once":
+        return failed(vm, now, now)
+    return _boot(vm, now, "host is back", restarts=vm.status.restarts + 1)
 
 
 def _boot(vm: VirtualMachine, now: datetime, why: str, restarts: int) -> Outcome:
@@ -103,7 +119,7 @@ def _starting(vm: VirtualMachine, world: World, now: datetime, power: Power) -> 
         vm,
         now,
         "Running",
-        true("Ready", "Running", f"guest runs on {vm.status.host_name}"),
+        runs_on(str(vm.status.host_name)),
         last_start_time=booted.at,
         transition_started_at=None,
         last_action=power.action,
@@ -138,7 +154,7 @@ def _running(vm: VirtualMachine, now: datetime, power: Power) -> Outcome:
         vm,
         now,
         "Running",
-        true("Ready", "Running", f"guest runs on {vm.status.host_name}"),
+        runs_on(str(vm.status.host_name)),
         last_action=power.action,
         usage=usage.running(vm.status.usage, now, vm.status.flavor, vm.status.failure_domain),
     )
@@ -151,7 +167,7 @@ def _paused(vm: VirtualMachine, now: datetime, power: Power) -> Outcome:
         vm,
         now,
         "Paused",
-        false("Ready", "Paused", f"guest is paused: {power.resume_hint}"),
+        paused(power.resume_hint),
         last_action=power.action,
         usage=usage.storage_only(vm.status.usage, now, vm.status.flavor, "Paused"),
     )

@@ -10,7 +10,7 @@ from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.conditions import true
 from drover.control.outcome import Event, Outcome, warning
 from drover.control.virtualmachine import usage
-from drover.control.virtualmachine.status import next_status
+from drover.control.virtualmachine.status import next_status, runs_on
 from drover.control.world import World
 from drover.control.world.claims import is_up
 
@@ -80,7 +80,7 @@ def _commit(vm: VirtualMachine, migration: VirtualMachineMigration, world: World
         vm,
         now,
         "Running",
-        true("Ready", "Running", f"guest runs on {target.name}"),
+        runs_on(target.name),
         host_name=target.name,
         node_pool_name=target.spec.pool_ref.name,
         failure_domain=zone,
@@ -105,7 +105,7 @@ def _migrated_or_not(vm: VirtualMachine, world: World, now: datetime) -> Outcome
         vm,
         now,
         "Running",
-        true("Ready", "Running", f"guest runs on {vm.status.host_name}"),
+        runs_on(str(vm.status.host_name)),
         migration=MigrationSummary(last=summary.current, last_result=result),
     )
     told = f"migration {summary.current} ended: {reason}; guest goes on running on {vm.status.host_name}"

@@ -13,7 +13,7 @@ from drover.control.virtualmachine.choosing import choose, fellows_seen_at, requ
 from drover.control.virtualmachine.power import Power
 from drover.control.virtualmachine.prerequisites import Missing, Ready, gather
 from drover.control.virtualmachine.refusing import unschedulable
-from drover.control.virtualmachine.status import next_status
+from drover.control.virtualmachine.status import booting_on, next_status
 from drover.control.world import World
 from drover.model.placement import Placed, Refused
 
@@ -29,10 +29,12 @@ def start(
     *,
     released_at: datetime | None = None,
     restarts: int | None = None,
+    host_failures: tuple[datetime, ...] | None = None,
 ) -> Outcome:
     """Place the VM and begin to start it, or say what is missing."""
     kept = without_host(vm, released_at or now, "Stopped")
     kept |= {"restarts": vm.status.restarts if restarts is None else restarts, "last_action": power.action}
+    kept |= {"host_failures": vm.status.host_failures if host_failures is None else host_failures}
     needs = gather(vm, world)
     if isinstance(needs, Missing):
         return _not_ready(vm, now, needs, kept)
@@ -78,17 +80,6 @@ def _place(
 ) -> Outcome:
     host = world.host(placed.host)
     assert host is not None, "the ledger and the hosts are kept in step"
-    decision = PlacementDecision(
-        decided_at=now,
-        host_name=placed.host,
-        strategy=placed.strategy,
-        weights=placed.weights._asdict(),
-        score=placed.score,
-        evaluated=placed.evaluated,
-        feasible=placed.feasible,
-        rejections={},
-        top_hosts=tuple(HostScore(host=top.host, score=top.score, parts=dict(top.parts)) for top in placed.top),
-    )
     where = {
         "host_name": placed.host,
         "node_pool_name": host.spec.pool_ref.name,
@@ -99,7 +90,7 @@ def _place(
         "interfaces": needs.interfaces,
         "primary_ip": needs.interfaces[0].ip_address if needs.interfaces else None,
         "volumes": needs.volumes,
-        "placement": decision,
+        "placement": decision_of(placed, now),
         "usage": usage.running(kept["usage"], now, needs.flavor, host.spec.failure_domain),
         "boot_attempt": vm.status.boot_attempt + 1,
         "transition_started_at": now,
@@ -108,11 +99,30 @@ def _place(
         vm,
         now,
         "Starting",
-        false("Ready", "Starting", f"guest is booting on {placed.host}"),
+        booting_on(placed.host),
         **(kept | where),
     )
-    told = f"on {placed.host}, score {placed.score:.2f}, {placed.feasible} of {placed.evaluated} hosts feasible"
-    return Outcome(status=status, events=(Event("Scheduled", told),))
+    return Outcome(status=status, events=(Event("Scheduled", told_of(placed)),))
+
+
+def decision_of(placed: Placed, now: datetime) -> PlacementDecision:
+    """The choice of a host as a status records it."""
+    return PlacementDecision(
+        decided_at=now,
+        host_name=placed.host,
+        strategy=placed.strategy,
+        weights=placed.weights._asdict(),
+        score=placed.score,
+        evaluated=placed.evaluated,
+        feasible=placed.feasible,
+        rejections={},
+        top_hosts=tuple(HostScore(host=top.host, score=top.score, parts=dict(top.parts)) for top in placed.top),
+    )
+
+
+def told_of(placed: Placed) -> str:
+    """The choice of a host in a sentence."""
+    return f"on {placed.host}, score {placed.score:.2f}, {placed.feasible} of {placed.evaluated} hosts feasible"
 
 
 def without_host(vm: VirtualMachine, at: datetime, phase: Any) -> dict[str, Any]:

@@ -15,6 +15,18 @@ WAITING_PHASES = ("Unschedulable", "Pending", "Provisioning")
 ON_A_HOST = frozenset({"Starting", "Running", "Paused", "Migrating", "Stopping"})
 
 
+def runs_on(host: str) -> Verdict:
+    return true("Ready", "Running", f"guest runs on {host}")
+
+
+def booting_on(host: str) -> Verdict:
+    return false("Ready", "Starting", f"guest is booting on {host}")
+
+
+def paused(resume_hint: str) -> Verdict:
+    return false("Ready", "Paused", f"guest is paused: {resume_hint}")
+
+
 def next_status(
     vm: VirtualMachine,
     now: datetime,

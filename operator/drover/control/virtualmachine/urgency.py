@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from math import inf
-
 from drover.api.meta import FINALIZER
 from drover.api.virtualmachine import RestartPriority, VirtualMachine
 from drover.control.outcome import Urgency
 from drover.control.virtualmachine.losing import confirmed_host, is_lost
 from drover.control.virtualmachine.power import power_of
 from drover.control.world import World
+from drover.control.world.claims import created_at
 
 RESTART_ORDER: dict[RestartPriority, int] = {"Highest": 0, "High": 1, "Medium": 2, "Low": 3, "Lowest": 4}
 LOST, WAITING = 0, 1
@@ -24,9 +23,7 @@ def urgency(vm: VirtualMachine, world: World) -> Urgency:
     if vm.deleting or FINALIZER not in vm.metadata.finalizers or not power_of(vm).on:
         return ()
     if not vm.status.host_name:
-        created = vm.metadata.creation_timestamp
-        age = created.timestamp() if created is not None else inf
-        return (WAITING, -world.priority(vm).value, age, vm.name, vm.namespace)
+        return (WAITING, -world.priority(vm).value, created_at(vm), vm.name, vm.namespace)
     if is_lost(confirmed_host(vm, world), world):
         return (LOST, RESTART_ORDER[vm.spec.high_availability.restart_priority], vm.name, vm.namespace)
     return ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import cast
 
 from drover.api.host import Host
@@ -11,8 +11,8 @@ from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.outcome import Watch
 from drover.control.virtualmachine.choosing import request_for
+from drover.control.virtualmachine.losing import may_leave
 from drover.control.virtualmachine.prerequisites import Missing, resolve_flavor
-from drover.control.virtualmachine.urgency import urgency
 from drover.control.watching import on_change
 from drover.control.world import World
 from drover.control.world.claims import is_final, is_up, nominated_by, preempted_by, waits_like
@@ -51,38 +51,44 @@ def _short_of_things(world: World) -> list[Key]:
     return [key for phase in ("Pending", "Provisioning") for key in world.vms_unplaced[phase]]
 
 
-def _next_of(alike: list[Key], world: World) -> list[Key]:
-    """The first of VMs that wait for the same; as each is placed the next is woken (``_by_leaving``)."""
-    return [vm.key for vm in sorted(world.vms(alike), key=lambda vm: urgency(vm, world))[:MAX_WOKEN]]
+def _next_of(waited: Hashable, world: World) -> list[Key]:
+    """The first of VMs that wait for the same; as each is placed the next is woken (``_by_leaving``).
+
+    They are of one priority, so the oldest is the most urgent.
+    """
+    return world.vms_unschedulable.first(waited, MAX_WOKEN)
 
 
 def _fitting(hosts: Iterable[str | None], world: World) -> list[Key]:
     """Unschedulable VMs that could now go to one of the hosts, for all that the hosts themselves say."""
     slots = world.ledger.table.slots(host for host in hosts if host)
     found = []
-    for _, alike in world.vms_unschedulable.items() if slots else ():
-        request = _request(alike[0], world)
+    for waited in world.vms_unschedulable if slots else ():
+        request = _request(waited, world)
         if request is None or (world.ledger.table.scores.row(request.signature)[slots] > INFEASIBLE).any():
-            found += _next_of(alike, world)
+            found += _next_of(waited, world)
     return found
 
 
-def _request(key: Key, world: World) -> Request | None:
-    vm = world.vms([key])[0]
-    size = resolve_flavor(vm, world)
-    return None if isinstance(size, Missing) else request_for(vm, size, world)
+def _request(waited: Hashable, world: World) -> Request | None:
+    """What the first of VMs that wait for the same asks for; None where none waits, or the flavor is gone."""
+    for vm in world.vms(world.vms_unschedulable.first(waited, 1)):
+        size = resolve_flavor(vm, world)
+        return None if isinstance(size, Missing) else request_for(vm, size, world)
+    return None
 
 
 def _by_host(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
-    """VMs on a host that came up, went down or is to be drained."""
+    """VMs on a host that came up, went down, was fenced or is to be drained."""
     old, new = cast("Host | None", before), cast("Host | None", after)
     name = cast(AnyResource, after if after is not None else before).name
     same = old is not None and new is not None and _vm_view(old) == _vm_view(new)
     return [] if same else world.vms_on[name]
 
 
-def _vm_view(host: Host) -> tuple[bool, bool, str]:
-    return host.status.is_true("Ready"), is_up(host), host.spec.maintenance.mode
+def _vm_view(host: Host) -> object:
+    ready = host.status.condition("Ready")
+    return ready and ready.status, may_leave(host), is_up(host), host.spec.maintenance.mode
 
 
 def _by_room(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
@@ -123,13 +129,17 @@ def _place(vm: VirtualMachine | None) -> tuple[str, object] | None:
 
 
 def _by_leaving(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
-    """The next VM that waits for the same, when one of them no longer waits: placed, stopped or gone."""
+    """The next VM that waits for the same, when one of them no longer waits: placed, stopped or gone.
+
+    Those before it have been woken already.
+    """
     old, new = cast("VirtualMachine | None", before), cast("VirtualMachine | None", after)
     if old is None or not (waited := waits_like(old)) or (new is not None and waits_like(new) == waited):
         return []
-    alike = world.vms_unschedulable[waited[0]]
-    request = _request(alike[0], world) if alike else None
-    return _next_of(alike, world) if request is not None and pick(world.ledger, request) is not None else []
+    request = _request(waited[0], world)
+    if request is None or pick(world.ledger, request) is None:
+        return []
+    return _next_of(waited[0], world)[MAX_WOKEN - 1 :]
 
 
 def _by_nomination(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
@@ -156,7 +166,7 @@ def _by_rules(before: AnyResource | None, after: AnyResource | None, world: Worl
     """Every Unschedulable VM, when the rules of a pool or the priority of a class have changed."""
     if before is not None and after is not None and before.spec == after.spec:
         return []
-    return [key for _, alike in world.vms_unschedulable.items() for key in _next_of(alike, world)]
+    return [key for waited in world.vms_unschedulable for key in _next_of(waited, world)]
 
 
 WATCHES = (

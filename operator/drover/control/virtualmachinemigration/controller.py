@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from drover.api.host import Host
 from drover.api.meta import FINALIZER, Key
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
@@ -101,7 +102,7 @@ def _premature_end(migration: VirtualMachineMigration, vm: VirtualMachine | None
     if not status.target_host:
         return _abandoned(migration, world)
     if not is_up(world.host(status.source_host)):
-        return End("Failed", "SourceHostFailed", f"source host {status.source_host} is lost; {name} went with it")
+        return End("Failed", "SourceHostFailed", _source_lost(world.host(status.source_host), migration))
     if not is_up(world.host(status.target_host)):
         message = f"target host {status.target_host} is lost; {name} goes on running on {status.source_host}"
         return End("Failed", "TargetHostFailed", message)
@@ -110,6 +111,13 @@ def _premature_end(migration: VirtualMachineMigration, vm: VirtualMachine | None
             "Failed", "VirtualMachineStopped", f"{name} is {vm.status.phase} on {vm.status.host_name or 'no host'}"
         )
     return _severed(migration, world)
+
+
+def _source_lost(source: Host | None, migration: VirtualMachineMigration) -> str:
+    name, host = migration.spec.virtual_machine_name, migration.status.source_host
+    if source is not None and source.spec.fault.type == "NetworkPartition":
+        return f"source host {host} is out of reach; {name} stays on it"
+    return f"source host {host} is lost; {name} went with it"
 
 
 def _abandoned(migration: VirtualMachineMigration, world: World) -> End | None:

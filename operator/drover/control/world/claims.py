@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from math import inf
 
 from drover.api.host import Host
 from drover.api.meta import GROUP, Key
@@ -178,6 +179,12 @@ def waits_like(vm: VirtualMachine) -> list[Hashable]:
     spec, labels = vm.spec, tuple(sorted(vm.metadata.labels.items())) if looks_beside(vm) else ()
     placement = spec.placement.model_dump_json(exclude_defaults=True)
     return [(vm.namespace, spec.flavor_ref.name, spec.image_ref, spec.priority_class_name, placement, labels)]
+
+
+def created_at(vm: VirtualMachine) -> float:
+    """In seconds of the epoch; the end of time for a VM that the API server has not told of."""
+    created = vm.metadata.creation_timestamp
+    return created.timestamp() if created is not None else inf
 
 
 def looks_beside(vm: VirtualMachine) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drover.api.flavor import Flavor
 from drover.api.image import Image
 from drover.api.placementgroup import PlacementGroup
-from drover.api.scheduling import AffinityTerm, TopologySpread
+from drover.api.scheduling import AffinityTerm, TopologySpread, Traits
 from drover.api.scheduling import Toleration as TolerationSpec
 from drover.api.virtualmachine import ResolvedFlavor, VirtualMachine
 from drover.control.world.claims import images_of_vm, size_of
@@ -30,24 +31,32 @@ def request_of(vm: VirtualMachine, size: ResolvedFlavor, world: World) -> Reques
     one label, the flavor's counts.
     """
     placement = vm.spec.placement
-    flavor = world.get(Flavor, "", size.name)
-    traits = flavor.spec.traits if flavor is not None else None
-    return Request(
-        resources=size_of(size),
+    own = request_of_flavor(world.get(Flavor, "", size.name), size)
+    return replace(
+        own,
         pool=placement.node_pool_name,
-        node_selector={**placement.node_selector, **(flavor.spec.node_selector if flavor is not None else {})},
-        tolerations=tuple(
-            _toleration(given)
-            for given in (*placement.tolerations, *(flavor.spec.tolerations if flavor is not None else ()))
-        ),
-        required_traits=frozenset(traits.required if traits is not None else ()) | _traits_of_image(vm, world),
-        forbidden_traits=frozenset(traits.forbidden if traits is not None else ()),
-        cpu_model=(vm.status.cpu_model if vm.status.host_name else None) or size.cpu_model,
-        numa_nodes=size.numa_nodes,
-        vcpus=size.vcpus,
+        node_selector={**placement.node_selector, **own.node_selector},
+        tolerations=(*_tolerations(placement.tolerations), *own.tolerations),
+        required_traits=own.required_traits | _traits_of_image(vm, world),
+        cpu_model=(vm.status.cpu_model if vm.status.host_name else None) or own.cpu_model,
         terms=tuple(_terms(vm, world)),
         marks=world.books.cohorts.marks(vm),
         leaves=vm.status.host_name,
+    )
+
+
+def request_of_flavor(flavor: Flavor | None, size: ResolvedFlavor) -> Request:
+    """What every VM of a flavor asks for. Of a flavor that is gone only the size is known."""
+    traits = flavor.spec.traits if flavor is not None else Traits()
+    return Request(
+        resources=size_of(size),
+        node_selector=flavor.spec.node_selector if flavor is not None else {},
+        tolerations=_tolerations(flavor.spec.tolerations if flavor is not None else ()),
+        required_traits=frozenset(traits.required),
+        forbidden_traits=frozenset(traits.forbidden),
+        cpu_model=size.cpu_model,
+        numa_nodes=size.numa_nodes,
+        vcpus=size.vcpus,
     )
 
 
@@ -61,8 +70,8 @@ def residents(host: str, world: World) -> dict[str, Request]:
     }
 
 
-def _toleration(given: TolerationSpec) -> Toleration:
-    return Toleration(given.key, given.operator, given.value, given.effect)
+def _tolerations(given: Iterable[TolerationSpec]) -> tuple[Toleration, ...]:
+    return tuple(Toleration(one.key, one.operator, one.value, one.effect) for one in given)
 
 
 def _traits_of_image(vm: VirtualMachine, world: World) -> frozenset[str]:

@@ -31,7 +31,7 @@ from drover.api.volume import Volume
 from drover.control.driver import Command, Completion, Pace
 from drover.control.world import claims
 from drover.control.world.books import Books
-from drover.control.world.index import Index
+from drover.control.world.index import Index, Lines
 from drover.control.world.priorities import Priority, priority_of
 from drover.model.placement import Ledger
 
@@ -63,7 +63,7 @@ class World:
         self.vms_preemptible = Index(lambda vm: [True] if vm.spec.preemptible and vm.status.host_name else [])
         self.vms_preempting = Index(claims.preempted_by)
         self.vms_nominating = Index(claims.nominated_by)
-        self.vms_unschedulable = Index(claims.waits_like)
+        self.vms_unschedulable = Lines(claims.waits_like, order=claims.created_at)
         self.vms_looking_beside = Index(
             lambda vm: [vm.namespace] if claims.waits_like(vm) and claims.looks_beside(vm) else []
         )
@@ -76,7 +76,7 @@ class World:
         self.waiting_migrations = Index(lambda m: [] if claims.is_final(m) or m.status.target_host else [True])
         self.default_priority_classes = Index(lambda named: [True] if named.spec.global_default else [])
         self.plans_of_host = Index(lambda plan: [plan.spec.host_name] if plan.spec.host_name else [])
-        self._indexes: dict[str, tuple[Index, ...]] = {
+        self._indexes: dict[str, tuple[Index | Lines, ...]] = {
             "VirtualMachine": (
                 self.vms_on,
                 self.vms_of_flavor,

@@ -55,7 +55,7 @@ def refuse(ledger: Ledger, request: Request) -> Refused:
             last = family
             if not left.any():
                 break
-    return Refused(_REASONS[last], evaluated, rejections, _message(request.pool, evaluated, rejections))
+    return Refused(_REASONS[last], evaluated, rejections, told(request.pool, evaluated, rejections))
 
 
 def _in_pool(ledger: Ledger, request: Request) -> BoolArray:
@@ -138,7 +138,8 @@ def _listed(ledger: Ledger, names: frozenset[str]) -> BoolArray:
     return mask
 
 
-def _message(pool: str | None, evaluated: int, rejections: Mapping[str, int]) -> str:
+def told(pool: str | None, evaluated: int, rejections: Mapping[str, int]) -> str:
+    """One line for people."""
     if not evaluated:
         return "0/0 hosts available: " + (f"pool {pool} has no hosts" if pool else "there are no hosts")
     most_first = sorted(rejections.items(), key=lambda item: -item[1])

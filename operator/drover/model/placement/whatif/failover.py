@@ -34,10 +34,10 @@ def evacuate(attempt: Trial, failing: Iterable[str], residents: Residents) -> li
     homeless: dict[str, Request] = {}
     for host in failing:
         attempt.block(host, "failed")
-        found = residents(host)
-        for uid in attempt.ledger.claims_on(host):
+        found, there = residents(host), tuple(attempt.ledger.claims_on(host))
+        for uid in there:
             attempt.withdraw(uid, host)
-        homeless |= found
+        homeless |= {uid: found[uid] for uid in there if uid in found}
     largest_first = sorted(homeless, key=lambda uid: (_size(homeless[uid]), uid), reverse=True)
     # They left when their claims were withdrawn: were ``leaves`` kept, each would be taken for gone twice over.
     requests = {uid: replace(homeless[uid], leaves=None, unreserved=True) for uid in largest_first}

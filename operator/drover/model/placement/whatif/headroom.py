@@ -85,7 +85,7 @@ def _by_resource(ledger: Ledger, request: Request) -> tuple[list[str], IntArray]
     for device, count in size.gpus:
         names.append(device)
         rows.append(_times(_free_gpus(ledger, device), count))
-    if request.numa_nodes:
+    if request.numa_nodes and (size.milli_cpu or size.milli_threads or size.memory):
         names.append("NUMA cells")
         rows.append(_cell_times(ledger, request))
     return names, np.array(rows)

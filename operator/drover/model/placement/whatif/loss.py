@@ -61,5 +61,5 @@ def _hosts_to_try(ledger: Ledger, request: Request) -> Iterator[str]:
         slots = table.open_slots(pool)
         if len(slots):
             roomiest = table.rows[int(slots[room[slots].argmax()])].name
-            fullest = fullest_first(ledger, (table.rows[slot].name for slot in slots.tolist()))
-            yield from dict.fromkeys((roomiest, *fullest[:FULLEST]))
+            others = (name for slot in slots.tolist() if (name := table.rows[slot].name) != roomiest)
+            yield from (roomiest, *fullest_first(ledger, others)[:FULLEST])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -30,29 +30,42 @@ class Eviction(NamedTuple):
     victims: tuple[str, ...]
 
 
-def evict_for(ledger: Ledger, request: Request, victims: Mapping[str, Sequence[Victim]]) -> Eviction | None:
+def evict_for(
+    ledger: Ledger,
+    request: Request,
+    victims: Mapping[str, Sequence[Victim]],
+    admits: Callable[[str], bool] = lambda _: True,
+) -> Eviction | None:
     """The host whose victims are the least loss, and as few of them as will do; None where that does not help.
 
     ``victims``: host to those there that may be stopped for the request. Least loss: the lowest highest priority, then
     the lowest sum of priorities, then the fewest, then the host first in natural order. From those of a host the most
-    important are spared as long as the request still fits.
+    important are spared as long as the request still fits. ``admits`` is asked of a host that fits, with the victims
+    withdrawn from the ledger.
     """
+
+    def fits(request: Request) -> bool:
+        host = pick(ledger, request)
+        return host is not None and admits(host)
+
     found = []
     cheapest_first = sorted(victims, key=lambda host: (_loss(victims[host]), natural_key(host)))
     with trial(ledger) as attempt:
         for host in cheapest_first[:MAX_HOSTS]:
-            needed = _needed(attempt, replace(request, hosts=frozenset({host})), host, victims[host])
+            needed = _needed(attempt, replace(request, hosts=frozenset({host})), host, victims[host], fits)
             if needed:
                 found.append((_loss(needed), natural_key(host), Eviction(host, tuple(v.uid for v in needed))))
     return min(found, default=(None, None, None))[2]
 
 
-def _needed(attempt: Trial, request: Request, host: str, victims: Sequence[Victim]) -> list[Victim]:
+def _needed(
+    attempt: Trial, request: Request, host: str, victims: Sequence[Victim], fits: Callable[[Request], bool]
+) -> list[Victim]:
     """The victims that cannot be spared; none where stopping all of them does not help."""
     start = attempt.changes
     for victim in victims:
         attempt.withdraw(victim.uid, host)
-    helps = pick(attempt.ledger, request) is not None
+    helps = fits(request)
     attempt.undo(start)
     if not helps:
         return []
@@ -61,7 +74,7 @@ def _needed(attempt: Trial, request: Request, host: str, victims: Sequence[Victi
         spared = [other for other in needed if other != victim]
         for other in spared:
             attempt.withdraw(other.uid, host)
-        if pick(attempt.ledger, request) is not None:
+        if fits(request):
             needed = spared
         attempt.undo(start)
     return needed
