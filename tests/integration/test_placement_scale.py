@@ -65,7 +65,7 @@ def _create(kubectl: Kubectl, manifests: list[Manifest]) -> None:
 
 def _clear(cloud: Cloud, patience: float) -> None:
     """So many take longer to go than the end of the module waits."""
-    cloud.kubectl("delete", "--raw", _path(cloud))
+    cloud.kubectl("delete", "vm", "--all", "-n", cloud.namespace, "--wait=false", timeout=patience)
     eventually(lambda: not _one(cloud), patience, lambda: f"still there: {_one(cloud)}", POLL_SECONDS)
     cloud.kubectl("delete", "npool", cloud.namespace, f"--timeout={patience:.0f}s", timeout=patience)
 

@@ -177,9 +177,13 @@ def place_of(vm: VirtualMachine) -> object:
     return vm.status.host_name, vm.status.flavor
 
 
-def _presence_of(vm: VirtualMachine) -> object:
-    """What of a VM counts for its host: what it holds, and whether it knows that the host died under it."""
-    return place_of(vm), knows_its_guest_died(vm)
+def _mourned(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
+    """The host that has died, when one of its VMs comes to know it: the host comes back once all of them do."""
+    old, new = cast("VirtualMachine | None", before), cast("VirtualMachine | None", after)
+    if new is None or not knows_its_guest_died(new) or (old is not None and knows_its_guest_died(old)):
+        return []
+    host = world.host(new.status.host_name)
+    return [host.key] if host is not None and not host.status.is_true("Ready") else []
 
 
 def _ends_of(migration: VirtualMachineMigration) -> list[Key]:
@@ -208,7 +212,8 @@ CONTROLLER = Controller(
     kind=Host.KIND,
     reconcile=reconcile,
     watches=(
-        Watch(VirtualMachine.KIND, on_change(_host_of, of=_presence_of), after=1.0),
+        Watch(VirtualMachine.KIND, on_change(_host_of, of=place_of), after=1.0),
+        Watch(VirtualMachine.KIND, _mourned, after=1.0),
         Watch(VirtualMachineMigration.KIND, on_change(_ends_of, of=_course_of), after=1.0),
         Watch(MigrationPlan.KIND, on_change(_drained_by, of=lambda plan: plan.status), after=1.0),
         Watch(NodePool.KIND, _hosts_of_pool),
