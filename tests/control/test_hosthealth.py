@@ -7,6 +7,7 @@ from losses import Losses, guest, ready_of, since
 from worlds import NOW, condition, edited, host, later, message, migration, moving, placed, pool, taken, vm, world_of
 
 from drover.api.host import Host
+from drover.api.meta import AnyResource
 from drover.api.virtualmachine import VirtualMachine
 from drover.control.driver import FENCE_SECONDS, Fence, Pace
 from drover.control.host import CONTROLLER, reconcile
@@ -194,10 +195,17 @@ def test_a_migration_onto_a_host_that_died_has_to_end_before_the_host_is_back() 
     assert reconcile(machine, seen, NOW).status.condition("Ready").reason == "Recovering"  # type: ignore[union-attr]
 
 
-def test_a_vm_that_learns_that_its_guest_died_wakes_its_host() -> None:
-    watch = next(watch for watch in CONTROLLER.watches if watch.kind == VirtualMachine.KIND)
-    assert [key.name for key in watch.affected(guest(), knowing(), world_of())] == ["p1-0"]
-    assert watch.affected(guest(), vm(status=UNSEEN), world_of()) == []
+def test_a_vm_that_learns_that_its_guest_died_wakes_its_host_while_that_is_dead() -> None:
+    machine = host(status={"conditions": [condition("Ready", "False", "HostFailed")]})
+
+    def woken(after: VirtualMachine, *others: AnyResource) -> set[str]:
+        watches = [watch for watch in CONTROLLER.watches if watch.kind == VirtualMachine.KIND]
+        seen = world_of(*others, after)
+        return {key.name for watch in watches for key in watch.affected(guest(), after, seen)}
+
+    assert woken(knowing(), machine) == {"p1-0"}
+    assert woken(knowing(), host()) == set()
+    assert woken(vm(status=UNSEEN), machine) == set()
 
 
 def test_an_unseen_host_is_taken_back_without_waiting() -> None:
