@@ -79,7 +79,7 @@ demo: $(STAMP) ## a data centre on a real API server, one host drained live (KEE
 	$(BIN)/python hack/demo.py
 
 .PHONY: bench
-bench: $(STAMP) ## benchmarks
+bench: $(STAMP) ## benchmarks (two of them want the path of a trace, and say so)
 	for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 
 .PHONY: bench-placement
