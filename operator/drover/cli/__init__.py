@@ -1,1 +1,1 @@
-"""The command line: ``drover run``, ``simulate``, ``explain``, ``rebalance`` and ``version``."""
+"""The command line: ``drover run``, ``simulate``, ``explain``, ``estimate``, ``rebalance`` and ``version``."""
