@@ -42,6 +42,6 @@ def test_nobody_is_first_in_a_line_that_is_not_there() -> None:
 
 def _standing(name: str, line: str, seconds: int) -> AnyResource:
     spec = {"flavorRef": {"name": "small"}, "imageRef": {"name": "debian"}}
-    vm = make("VirtualMachine", name, spec, labels={"line": line}, creationTimestamp=later(seconds))
+    vm = make("VirtualMachine", name, spec, labels={"line": line}, creation_timestamp=later(seconds))
     assert vm.key == Key("VirtualMachine", "default", name)
     return vm

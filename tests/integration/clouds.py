@@ -140,6 +140,16 @@ class Cloud:
         ends = [*(start for _, start in columns[1:]), None]
         return {heading: line[start:end].strip() for (heading, start), end in zip(columns, ends, strict=True)}
 
+    def shows(self, kind: str, name: str, **columns: str) -> None:
+        """Wait until ``kubectl get -o wide`` shows these values under these headings."""
+        seen: list[dict[str, str]] = []
+
+        def so() -> bool:
+            seen.append(self.shown(kind, name))
+            return all(seen[-1][heading.upper()] == value for heading, value in columns.items())
+
+        eventually(so, PATIENCE, lambda: f"kubectl get {kind} {name} shows {seen[-1]}, not {columns}")
+
     def host(self, index: int) -> str:
         return f"{self.namespace}-{index}"
 

@@ -1,7 +1,6 @@
 """What kubectl shows of placement: groups, room by flavor, what a pool can lose, racks and devices."""
 
 import json
-import re
 
 from clouds import PATIENCE, Cloud, Manifest, condition
 from running import eventually
@@ -13,9 +12,9 @@ def test_a_group_shows_who_stands_where_it_should_not_and_is_kept_while_vms_name
     cloud.up(cloud.pool(1), cloud.flavor(), cloud.image(), cloud.network(), cloud.group())
     vms = [cloud.vm("db-0", placement=_in_group(cloud)), cloud.vm("db-1")]
     cloud.up(*vms)
-    _shows(cloud, "pg", "group", Policy="AntiAffinity", Topology="Host", Members="1", State="Satisfied")
+    cloud.shows("pg", "group", Policy="AntiAffinity", Topology="Host", Members="1", State="Satisfied")
     cloud.patch("vm", "db-1", {"placement": _in_group(cloud)})
-    _shows(cloud, "pg", "group", Members="2", State="Violated")
+    cloud.shows("pg", "group", Members="2", State="Violated")
     status = cloud.status("pg", "group")
     assert status["violations"] == [f"db-0 and db-1 on {cloud.host(0)}"]
     ready = condition(status, "Ready")
@@ -41,20 +40,20 @@ def test_a_flavor_shows_how_many_more_fit_now_and_after_the_loss_of_a_host(cloud
     """Three hosts of 15.5 GiB for VMs; only this cloud's flavors may go there, and nowhere else."""
     small, large = _flavor(cloud, "small", "2Gi"), _flavor(cloud, "large", "15Gi")
     cloud.up(_pool(cloud, 3), small, large, cloud.image(), cloud.network())
-    _shows(cloud, "flv", _name(small), VMs="0", Placeable="21", Limit="memory", State="Active")
+    cloud.shows("flv", _name(small), VMs="0", Placeable="21", Limit="memory", State="Active")
     placeable = condition(cloud.status("flv", _name(small)), "Placeable")
     assert (placeable["status"], placeable["reason"]) == ("True", "CapacityAvailable")
     assert placeable["message"] == "21 more fit now, 14 after the loss of any one host; memory runs out first"
     vms = [cloud.vm(f"vm-{n}", flavorRef={"name": _name(large)}) for n in range(3)]
     cloud.up(*vms)
-    _shows(cloud, "flv", _name(large), VMs="3", Placeable="0", Limit="memory")
+    cloud.shows("flv", _name(large), VMs="3", Placeable="0", Limit="memory")
     full = condition(cloud.status("flv", _name(large)), "Placeable")
     assert (full["status"], full["reason"]) == ("False", "NoCapacity")
     assert "insufficient memory" in full["message"]
     assert full["message"].endswith("each takes 15Gi of memory")
     cloud.told("Flavor", _name(large), "CapacityExhausted")
     cloud.kubectl("delete", "vm", "vm-0", "-n", cloud.namespace, "--timeout=20s")
-    _shows(cloud, "flv", _name(large), VMs="2", Placeable="1")
+    cloud.shows("flv", _name(large), VMs="2", Placeable="1")
     alone = cloud.status("flv", _name(large))
     assert alone["capacity"]["placeableAfterHostFailure"] == 0
     assert condition(alone, "Placeable")["reason"] == "OnlyWithoutFailover"
@@ -65,7 +64,7 @@ def test_a_pool_shows_how_many_hosts_it_can_lose_and_warns_when_they_become_too_
     control = {"policy": "HostFailures", "hostFailuresToTolerate": 1}
     cloud.up(_pool(cloud, 3, admissionControl=control), cloud.flavor(), cloud.image(), cloud.network())
     cloud.up(cloud.vm("vm-1"), cloud.vm("vm-2"))
-    _shows(cloud, "npool", cloud.namespace, Hosts="3", VMs="2", Failover="2")
+    cloud.shows("npool", cloud.namespace, Hosts="3", VMs="2", Failover="2")
     status = cloud.status("npool", cloud.namespace)
     assert status["failover"] == {"tolerated": 2, "required": 1}
     tolerates = condition(status, "FailoverCapacityAvailable")
@@ -78,7 +77,7 @@ def test_a_pool_shows_how_many_hosts_it_can_lose_and_warns_when_they_become_too_
     lost = condition(cloud.status("npool", cloud.namespace), "FailoverCapacityAvailable")
     assert (lost["status"], lost["reason"]) == ("False", "Insufficient")
     cloud.patch("npool", cloud.namespace, {"admissionControl": {"policy": "Disabled"}})
-    _shows(cloud, "npool", cloud.namespace, Failover="")
+    cloud.shows("npool", cloud.namespace, Failover="")
 
 
 def test_hosts_stand_in_racks_and_devices_are_counted(cloud: Cloud) -> None:
@@ -89,7 +88,7 @@ def test_hosts_stand_in_racks_and_devices_are_counted(cloud: Cloud) -> None:
     cloud.up(pool, sized, cloud.image(), cloud.network())
     racks = [cloud.get("host", cloud.host(n))["spec"].get("rack") for n in range(5)]
     assert racks == ["r1", None, "r2", None, "r1"]
-    _shows(cloud, "flv", _name(sized), GPUs="3", Placeable="5", Limit=GPU)
+    cloud.shows("flv", _name(sized), GPUs="3", Placeable="5", Limit=GPU)
     cloud.up(cloud.vm(flavorRef={"name": _name(sized)}))
     host = cloud.status("vm")["hostName"]
 
@@ -99,7 +98,7 @@ def test_hosts_stand_in_racks_and_devices_are_counted(cloud: Cloud) -> None:
 
     eventually(counted, PATIENCE, lambda: json.dumps(cloud.status("host", host)))
     assert cloud.status("npool", cloud.namespace)["capacity"]["gpus"] == {GPU: 20}
-    _shows(cloud, "flv", _name(sized), VMs="1", Placeable="4")
+    cloud.shows("flv", _name(sized), VMs="1", Placeable="4")
 
 
 def _in_group(cloud: Cloud) -> Manifest:
@@ -119,17 +118,3 @@ def _flavor(cloud: Cloud, size: str, memory: str, **spec: object) -> Manifest:
 
 def _name(manifest: Manifest) -> str:
     return str(manifest["metadata"]["name"])
-
-
-def _shows(cloud: Cloud, kind: str, name: str, **columns: str) -> None:
-    """Wait until ``kubectl get -o wide`` shows these values under these headings."""
-    seen: list[dict[str, str]] = []
-
-    def shown() -> bool:
-        head, line = cloud.kubectl("get", kind, name, "-n", cloud.namespace, "-o", "wide").splitlines()
-        places = [(found.group(), found.start()) for found in re.finditer(r"\S+", head)]
-        ends = [*(place for _, place in places[1:]), None]
-        seen.append({heading: line[start:end].strip() for (heading, start), end in zip(places, ends, strict=True)})
-        return all(seen[-1][heading.upper()] == value for heading, value in columns.items())
-
-    eventually(shown, PATIENCE, lambda: f"kubectl get {kind} {name} shows {seen[-1]}, not {columns}")

@@ -53,6 +53,8 @@ def _idle_though_room(picture: Picture, store: Store) -> Iterator[str]:
         room = _room(vm, world)
         if room or vm.status.phase != "Unschedulable":
             yield f"idle: {vm.key} is {vm.status.phase}, room on {room or 'no host'} ({_why(vm)})"
+        elif vm.status.placement is not None and vm.status.placement.preempts:
+            yield f"idle: {vm.key} waits for {', '.join(vm.status.placement.preempts)} to make room"
 
 
 def _world_of(store: Store) -> World:

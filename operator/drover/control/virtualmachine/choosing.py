@@ -12,7 +12,7 @@ from drover.api.virtualmachine import ResolvedFlavor, VirtualMachine
 from drover.control.virtualmachine.power import power_of
 from drover.control.virtualmachine.prerequisites import Missing, resolve_flavor
 from drover.control.world import World
-from drover.control.world.requests import request_of, residents
+from drover.control.world.requests import request_to_start, residents
 from drover.model.placement import Decision, Placed, Refused, Request, decide
 from drover.model.placement.decide import candidates
 from drover.model.placement.refusal import EXCLUDED, told
@@ -20,24 +20,32 @@ from drover.model.placement.scoring import INFEASIBLE
 from drover.model.placement.whatif import place_together, stranded, trial
 from drover.model.placement.whatif.failover import fullest_first
 
-FELLOWS_FOLLOW = timedelta(seconds=1)
-"""Members of a group that are applied together are all there so long after the first."""
+FELLOWS_FOLLOW = timedelta(seconds=2)
+"""Members of a group that are applied together follow one another within half of this; creationTimestamp tells only the
+second."""
+FELLOWS_FOLLOW_AT_MOST = timedelta(seconds=10)
+"""A member waits no longer for others to follow."""
 MAX_FELLOWS = 64
 """Members of a group that are looked ahead on at once."""
 MAX_TRIED = 4
 """Hosts of a pool on which it is tried whether the pool could still lose as many as it has to."""
 
 
-def fellows_seen_at(vm: VirtualMachine) -> datetime:
-    """When a VM may be placed: a member of a group waits an instant, so that its fellows are looked ahead on."""
-    created = vm.metadata.creation_timestamp or datetime.min.replace(tzinfo=UTC)
-    return created + FELLOWS_FOLLOW if vm.spec.placement.placement_group_name else created
+def fellows_seen_at(vm: VirtualMachine, world: World) -> datetime:
+    """When a VM may be placed: where its group is looked ahead on, once no more fellows come."""
+    created = _created(vm)
+    youngest = max(map(_created, _waiting_fellows(vm, world)), default=None)
+    return min(youngest + FELLOWS_FOLLOW, created + FELLOWS_FOLLOW_AT_MOST) if youngest is not None else created
+
+
+def _created(vm: VirtualMachine) -> datetime:
+    return vm.metadata.creation_timestamp or datetime.min.replace(tzinfo=UTC)
 
 
 def request_for(vm: VirtualMachine, size: ResolvedFlavor, world: World) -> Request:
     """What is asked for a VM that starts. One whose host has failed may use what is held back for that."""
     return replace(
-        request_of(vm, size, world),
+        request_to_start(vm, size, world),
         exclude=_kept_for_others(vm, world),
         unreserved=vm.status.host_name is not None,
     )
@@ -74,17 +82,21 @@ def _kept_for_others(vm: VirtualMachine, world: World) -> frozenset[str]:
 
 def _planned(vm: VirtualMachine, request: Request, world: World) -> str | None:
     """The VM's host when its whole group is placed with it; None for a VM that waits alone."""
-    name = vm.spec.placement.placement_group_name
-    group = world.get(PlacementGroup, vm.namespace, name) if name else None
-    if group is None or group.spec.policy.startswith("Soft"):
-        return None
-    waiting = (other for other in world.vms(world.vms_of_group[group.key]) if not other.status.host_name)
     members = {vm.uid: request}
-    for other in waiting:
+    for other in _waiting_fellows(vm, world):
         size = resolve_flavor(other, world)
         if len(members) < MAX_FELLOWS and other.key != vm.key and power_of(other).on and not isinstance(size, Missing):
             members[other.uid] = request_for(other, size, world)
     return place_together(world.ledger, members).get(vm.uid) if len(members) > 1 else None
+
+
+def _waiting_fellows(vm: VirtualMachine, world: World) -> list[VirtualMachine]:
+    """The members without a host, this VM among them, of a group that is looked ahead on: a soft one is not."""
+    name = vm.spec.placement.placement_group_name
+    group = world.get(PlacementGroup, vm.namespace, name) if name else None
+    if group is None or group.spec.policy.startswith("Soft"):
+        return []
+    return [other for other in world.vms(world.vms_of_group[group.key]) if not other.status.host_name]
 
 
 # Failover capacity

@@ -11,8 +11,9 @@ from drover.control.outcome import Event, Outcome
 from drover.control.virtualmachine import usage
 from drover.control.virtualmachine.choosing import choose, fellows_seen_at, request_for
 from drover.control.virtualmachine.power import Power
+from drover.control.virtualmachine.preempted import gives_way_to
 from drover.control.virtualmachine.prerequisites import Missing, Ready, gather
-from drover.control.virtualmachine.refusing import unschedulable
+from drover.control.virtualmachine.refusing import giving_way, unschedulable
 from drover.control.virtualmachine.status import booting_on, next_status
 from drover.control.world import World
 from drover.model.placement import Placed, Refused
@@ -38,8 +39,10 @@ def start(
     needs = gather(vm, world)
     if isinstance(needs, Missing):
         return _not_ready(vm, now, needs, kept)
-    if (look := fellows_seen_at(vm)) > now:
+    if (look := fellows_seen_at(vm, world)) > now:
         return Outcome(children=(), requeue_at=look)
+    if (preemptor := gives_way_to(vm, world)) is not None:
+        return giving_way(vm, preemptor, world, now, kept)
     request = request_for(vm, needs.flavor, world)
     decision = choose(vm, request, world)
     if isinstance(decision, Refused):

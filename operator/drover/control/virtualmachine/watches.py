@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 from drover.api.host import Host
@@ -15,7 +15,8 @@ from drover.control.virtualmachine.losing import may_leave
 from drover.control.virtualmachine.prerequisites import Missing, resolve_flavor
 from drover.control.watching import on_change
 from drover.control.world import World
-from drover.control.world.claims import is_final, is_up, nominated_by, preempted_by, waits_like
+from drover.control.world.claims import Want, is_final, is_up, nominated_by, preempted_by, waits_like
+from drover.control.world.cohorts import is_required_anti_affinity
 from drover.model.placement import Request, pick
 from drover.model.placement.scoring import INFEASIBLE
 
@@ -51,7 +52,7 @@ def _short_of_things(world: World) -> list[Key]:
     return [key for phase in ("Pending", "Provisioning") for key in world.vms_unplaced[phase]]
 
 
-def _next_of(waited: Hashable, world: World) -> list[Key]:
+def _next_of(waited: Want, world: World) -> list[Key]:
     """The first of VMs that wait for the same; as each is placed the next is woken (``_by_leaving``).
 
     They are of one priority, so the oldest is the most urgent.
@@ -60,17 +61,26 @@ def _next_of(waited: Hashable, world: World) -> list[Key]:
 
 
 def _fitting(hosts: Iterable[str | None], world: World) -> list[Key]:
-    """Unschedulable VMs that could now go to one of the hosts, for all that the hosts themselves say."""
-    slots = world.ledger.table.slots(host for host in hosts if host)
-    found = []
-    for waited in world.vms_unschedulable if slots else ():
+    """Unschedulable VMs that could now go to one of the hosts, for all that the hosts themselves say; and those that
+    wait for failover capacity, which any room adds to.
+    """
+    ledger = world.ledger
+    slots = ledger.table.slots(host for host in hosts if host)
+
+    def fits(waited: Want) -> bool:
         request = _request(waited, world)
-        if request is None or (world.ledger.table.scores.row(request.signature)[slots] > INFEASIBLE).any():
-            found += _next_of(waited, world)
-    return found
+        row = ledger.table.scores.row(request.signature) if request is not None else None
+        return row is None or bool((row[slots] > INFEASIBLE).any())
+
+    return _who(lambda waited: waited.failover or fits(waited), world) if slots else []
 
 
-def _request(waited: Hashable, world: World) -> Request | None:
+def _who(wait_for_it: Callable[[Want], bool], world: World) -> list[Key]:
+    """The first Unschedulable VMs of each sort that waits for something."""
+    return [key for waited in world.vms_unschedulable if wait_for_it(waited) for key in _next_of(waited, world)]
+
+
+def _request(waited: Want, world: World) -> Request | None:
     """What the first of VMs that wait for the same asks for; None where none waits, or the flavor is gone."""
     for vm in world.vms(world.vms_unschedulable.first(waited, 1)):
         size = resolve_flavor(vm, world)
@@ -94,8 +104,10 @@ def _vm_view(host: Host) -> object:
 def _by_room(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
     """Unschedulable VMs, when a host may take more than before."""
     old, new = cast("Host | None", before), cast("Host | None", after)
+    # A domain without hosts is none to spread over any more.
+    woken = _who(lambda waited: waited.beside, world) if new is None else []
     if new is None or (old is not None and _room_view(old) == _room_view(new)):
-        return []
+        return woken
     return _fitting([new.name], world)
 
 
@@ -111,11 +123,11 @@ def _by_release(before: AnyResource | None, after: AnyResource | None, world: Wo
     woken = []
     if _held_things(old) != _held_things(new) and old is not None:
         woken += _short_of_things(world)
-    there, here = _place(old), _place(new)
-    if there != here and there is not None:
-        woken += _fitting([there[0]], world)
-    if there != here and here is not None:
-        woken += world.vms_looking_beside[cast(VirtualMachine, new).namespace]
+    there = _place(old)
+    if old is not None and there is not None and there != _place(new):
+        woken += _fitting([there[0]], world) + world.vms_preempting[old.key]
+    if _company(old) != _company(new):
+        woken += _beside(cast(VirtualMachine, old or new), world)
     return woken
 
 
@@ -126,6 +138,22 @@ def _held_things(vm: VirtualMachine | None) -> object:
 def _place(vm: VirtualMachine | None) -> tuple[str, object] | None:
     """The host a VM holds, and how much of it."""
     return (vm.status.host_name, vm.status.flavor) if vm is not None and vm.status.host_name else None
+
+
+def _company(vm: VirtualMachine | None) -> object:
+    """What a VM on a host is to those who look beside them."""
+    placed = vm is not None and vm.status.host_name
+    return (vm.status.host_name, vm.metadata.labels, vm.metadata.generation) if vm is not None and placed else None
+
+
+def _beside(vm: VirtualMachine, world: World) -> list[Key]:
+    """Unschedulable VMs to which it matters that this one came, went or changed."""
+    repels = bool(vm.status.host_name) and any(map(is_required_anti_affinity, vm.spec.placement.affinity))
+
+    def matters(waited: Want) -> bool:
+        return waited.failover or (waited.namespace == vm.namespace and (waited.beside or repels))
+
+    return _who(matters, world)
 
 
 def _by_leaving(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
@@ -143,10 +171,13 @@ def _by_leaving(before: AnyResource | None, after: AnyResource | None, world: Wo
 
 
 def _by_nomination(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
-    """VMs that are to make room for another; and those kept off a host where room was being made, once it is not."""
+    """VMs that are to make room for another, or need not wait for it any more; and those kept off a host where room was
+    being made, once it is not.
+    """
     old, new = cast("VirtualMachine | None", before), cast("VirtualMachine | None", after)
     hosts = set(nominated_by(old) if old else ()) - set(nominated_by(new) if new else ())
-    return (preempted_by(new) if new is not None else []) + _fitting(hosts, world)
+    named, freed = preempted_by(new) if new else [], preempted_by(old) if old else []
+    return named + [key for key in freed if key not in named] + _fitting(hosts, world)
 
 
 def _vm_of(migration: VirtualMachineMigration) -> list[Key]:
@@ -157,16 +188,17 @@ def _by_migration_end(before: AnyResource | None, after: AnyResource | None, wor
     """Unschedulable VMs, when a migration gave up its target."""
     old, new = cast("VirtualMachineMigration | None", before), cast("VirtualMachineMigration | None", after)
     held = old is not None and old.status.target_host is not None and not is_final(old)
-    if not held or not (new is None or is_final(new)):
+    if old is None or not held or not (new is None or is_final(new)):
         return []
-    return _fitting([cast(VirtualMachineMigration, old).status.target_host], world)
+    beside = _who(lambda waited: waited.beside and waited.namespace == old.namespace, world)
+    return _fitting([old.status.target_host], world) + beside
 
 
 def _by_rules(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
     """Every Unschedulable VM, when the rules of a pool or the priority of a class have changed."""
     if before is not None and after is not None and before.spec == after.spec:
         return []
-    return [key for waited in world.vms_unschedulable for key in _next_of(waited, world)]
+    return _who(lambda _: True, world)
 
 
 WATCHES = (

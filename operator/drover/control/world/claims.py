@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from math import inf
+from typing import NamedTuple
 
 from drover.api.host import Host
-from drover.api.meta import GROUP, Key
+from drover.api.meta import GROUP, Key, NamespacedRef
 from drover.api.nodepool import NodePool
 from drover.api.virtualmachine import ResolvedFlavor, VirtualMachine
 from drover.api.virtualmachinemigration import MigrationClaim, VirtualMachineMigration
 from drover.api.volume import Volume
 from drover.model.placement import Claim, HostRow, Ratios, Resources, Taint, Weights
 from drover.model.placement.cpumodels import provides
+from drover.model.placement.refusal import UNSATISFIED
 
 FINAL_MIGRATION_PHASES = frozenset({"Succeeded", "Failed", "Cancelled"})
 FINAL_PLAN_PHASES = frozenset({"Succeeded", "PartiallySucceeded", "Failed", "Cancelled"})
@@ -161,30 +163,71 @@ def group_of_vm(vm: VirtualMachine) -> list[Key]:
 
 def preempted_by(vm: VirtualMachine) -> list[Key]:
     """The VMs that are to be stopped so that this one fits."""
-    placement = vm.status.placement
+    placement = vm.status.placement if is_unschedulable(vm) else None
     return [Key(vm.KIND, *name.split("/", 1)) for name in placement.preempts] if placement is not None else []
 
 
 def nominated_by(vm: VirtualMachine) -> list[str]:
     """The host where room is made for the VM."""
-    placement = vm.status.placement
-    waits = placement is not None and placement.nominated_host_name and not vm.status.host_name
-    return [str(placement.nominated_host_name)] if placement is not None and waits else []
+    placement = vm.status.placement if is_unschedulable(vm) else None
+    return [placement.nominated_host_name] if placement is not None and placement.nominated_host_name else []
 
 
-def waits_like(vm: VirtualMachine) -> list[Hashable]:
+def is_unschedulable(vm: VirtualMachine) -> bool:
+    """Whether it waits for a host that fits. One that is stopped or deleted meanwhile does not."""
+    return vm.status.phase == "Unschedulable" and not vm.status.host_name
+
+
+def waits_like(vm: VirtualMachine) -> list[Want]:
     """What VMs without a host that fits have in common if one of them waits for just what the other does."""
-    if vm.status.phase != "Unschedulable" or vm.status.host_name:
+    if not is_unschedulable(vm):
         return []
-    spec, labels = vm.spec, tuple(sorted(vm.metadata.labels.items())) if looks_beside(vm) else ()
-    placement = spec.placement.model_dump_json(exclude_defaults=True)
-    return [(vm.namespace, spec.flavor_ref.name, spec.image_ref, spec.priority_class_name, placement, labels)]
+    spec, beside = vm.spec, looks_beside(vm)
+    return [
+        Want(
+            vm.namespace,
+            spec.flavor_ref.name,
+            spec.image_ref,
+            spec.priority_class_name,
+            spec.placement.model_dump_json(exclude_defaults=True),
+            beside,
+            tuple(sorted(vm.metadata.labels.items())) if beside or _was_kept_apart(vm) else (),
+            _was_kept_for_failover(vm),
+        )
+    ]
+
+
+class Want(NamedTuple):
+    """What a VM without a host waits for."""
+
+    namespace: str
+    flavor: str
+    image: NamespacedRef | None
+    priority_class: str | None
+    placement: str
+    beside: bool
+    """Whether it matters to the VM who else is on a host."""
+    labels: tuple[tuple[str, str], ...]
+    """Where it matters what others make of them."""
+    failover: bool
+    """Whether it would fit, but for what its pool holds back."""
 
 
 def created_at(vm: VirtualMachine) -> float:
     """In seconds of the epoch; the end of time for a VM that the API server has not told of."""
     created = vm.metadata.creation_timestamp
     return created.timestamp() if created is not None else inf
+
+
+def _was_kept_apart(vm: VirtualMachine) -> bool:
+    """Whether others kept the VM from being beside them, when it was last looked at."""
+    placement = vm.status.placement
+    return placement is not None and any(words.startswith(UNSATISFIED) for words in placement.rejections)
+
+
+def _was_kept_for_failover(vm: VirtualMachine) -> bool:
+    scheduled = vm.status.condition("Scheduled")
+    return scheduled is not None and scheduled.reason == "FailoverCapacityWouldBeLost"
 
 
 def looks_beside(vm: VirtualMachine) -> bool:

@@ -25,7 +25,7 @@ SOFT_WEIGHT = 100
 
 
 def request_of(vm: VirtualMachine, size: ResolvedFlavor, world: World) -> Request:
-    """The VM's request wherever it is placed: at its start, when it moves, and when its host has failed.
+    """The VM's request wherever it is placed; one that runs has to be given the CPU model that its guest sees.
 
     Its claim on the host it is on now does not stand in its own way. Where VM and flavor select different values of
     one label, the flavor's counts.
@@ -43,6 +43,11 @@ def request_of(vm: VirtualMachine, size: ResolvedFlavor, world: World) -> Reques
         marks=world.books.cohorts.marks(vm),
         leaves=vm.status.host_name,
     )
+
+
+def request_to_start(vm: VirtualMachine, size: ResolvedFlavor, world: World) -> Request:
+    """At its start, and when its host has failed: whatever CPU model the guest saw before."""
+    return replace(request_of(vm, size, world), cpu_model=size.cpu_model)
 
 
 def request_of_flavor(flavor: Flavor | None, size: ResolvedFlavor) -> Request:
@@ -64,7 +69,7 @@ def residents(host: str, world: World) -> dict[str, Request]:
     """The VMs to be restarted elsewhere when a host fails, by uid."""
     vms = world.vms(world.vms_on[host])
     return {
-        vm.uid: request_of(vm, vm.status.flavor, world)
+        vm.uid: request_to_start(vm, vm.status.flavor, world)
         for vm in vms
         if vm.spec.high_availability.enabled and vm.status.flavor is not None
     }

@@ -64,9 +64,6 @@ class World:
         self.vms_preempting = Index(claims.preempted_by)
         self.vms_nominating = Index(claims.nominated_by)
         self.vms_unschedulable = Lines(claims.waits_like, order=claims.created_at)
-        self.vms_looking_beside = Index(
-            lambda vm: [vm.namespace] if claims.waits_like(vm) and claims.looks_beside(vm) else []
-        )
         self.vms_unplaced = Index(lambda vm: [vm.status.phase] if not vm.status.host_name else [])
         self.volumes_of_image = Index(claims.images_of_volume)
         self.hosts_of_pool = Index(lambda host: [host.spec.pool_ref.name])
@@ -88,7 +85,6 @@ class World:
                 self.vms_preempting,
                 self.vms_nominating,
                 self.vms_unschedulable,
-                self.vms_looking_beside,
                 self.vms_unplaced,
             ),
             "Volume": (self.volumes_of_image,),

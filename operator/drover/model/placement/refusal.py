@@ -22,6 +22,8 @@ BoolArray = npt.NDArray[np.bool_]
 NOT_REQUESTED: Final = "not one of the requested hosts"
 EXCLUDED: Final = "excluded"
 TOO_SMALL: Final = "physically too small"
+UNSATISFIED: Final = "not satisfying"
+"""What the words of every term that is not satisfied begin with."""
 
 _REASONS: Final[Mapping[Family, RefusalReason]] = {
     "requested": "HostNotFound",
@@ -78,7 +80,7 @@ def _rejections(ledger: Ledger, request: Request) -> Iterator[Rejection]:
             failing[:] = True
             failing[table.slots_in(effect.topology, effect.only)] = False
         failing[table.slots_in(effect.topology, effect.barred)] = True
-        yield "terms", f"not satisfying {effect.told}", failing
+        yield "terms", f"{UNSATISFIED} {effect.told}", failing
     for pool, reserve in ledger.reserved(request):
         if exceeded(table, pool, reserve, request):
             failing = np.zeros(len(table), np.bool_)

@@ -14,6 +14,8 @@ from drover.model.placement.whatif.trial import Trial, trial
 
 MAX_HOSTS: Final = 100
 """Hosts tried, those with the cheapest victims first (kube-scheduler's minCandidateNodesAbsolute)."""
+MAX_VICTIMS: Final = 32
+"""Nobody is worth more to stop; it is also as many as a status can name."""
 
 
 class Victim(NamedTuple):
@@ -53,7 +55,7 @@ def evict_for(
     with trial(ledger) as attempt:
         for host in cheapest_first[:MAX_HOSTS]:
             needed = _needed(attempt, replace(request, hosts=frozenset({host})), host, victims[host], fits)
-            if needed:
+            if 0 < len(needed) <= MAX_VICTIMS:
                 found.append((_loss(needed), natural_key(host), Eviction(host, tuple(v.uid for v in needed))))
     return min(found, default=(None, None, None))[2]
 
