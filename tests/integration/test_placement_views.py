@@ -44,6 +44,7 @@ def test_a_flavor_shows_how_many_more_fit_now_and_after_the_loss_of_a_host(cloud
     placeable = condition(cloud.status("flv", _name(small)), "Placeable")
     assert (placeable["status"], placeable["reason"]) == ("True", "CapacityAvailable")
     assert placeable["message"] == "21 more fit now, 14 after the loss of any one host; memory runs out first"
+    cloud.shows("flv", _name(large), Placeable="3")  # so that running out is a change, and told
     vms = [cloud.vm(f"vm-{n}", flavorRef={"name": _name(large)}) for n in range(3)]
     cloud.up(*vms)
     cloud.shows("flv", _name(large), VMs="3", Placeable="0", Limit="memory")
