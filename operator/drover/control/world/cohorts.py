@@ -75,11 +75,10 @@ class Cohorts:
             own += [name for name in self._by_vm.get(vm.key, ()) if isinstance(name, Repels)]
         return frozenset(own)
 
-    def repelled(self, vm: VirtualMachine) -> Iterator[Repels]:
-        """The marks of VMs that will not have this one beside them."""
-        for name in self._named.get(vm.namespace, ()):
-            if isinstance(name, Repels) and name.selector.matches(vm.metadata.labels):
-                yield name
+    def repelled(self, vm: VirtualMachine) -> list[Repels]:
+        """The marks of VMs that will not have this one beside them, in one order whoever came first."""
+        repelling = (name for name in self._named.get(vm.namespace, ()) if isinstance(name, Repels))
+        return sorted(name for name in repelling if name.selector.matches(vm.metadata.labels))
 
 
 def _named_by(vm: VirtualMachine) -> Iterator[Selector | Repels]:
