@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from drover.api.quantity import Duration, human
 from drover.cli.scenario import (
@@ -23,13 +21,10 @@ from drover.cli.scenario import (
     setting,
     size,
 )
-from drover.model.migration import Course, run
-from drover.model.packing.extras import optional
+from drover.cli.telling import draw, in_json, tell
+from drover.model.migration import estimate as forecast
 
 PAGE = 4096
-SHOWN = 40
-"""Passes in the table for people; --json has all."""
-COLOURS = {"Converges": "green", "ConvergesWithLongerDowntime": "yellow"}
 
 
 def estimate(
@@ -51,34 +46,42 @@ def estimate(
         str | None, typer.Option(metavar="DURATION", help="Pause no longer: 300ms.", show_default="the preset's")
     ] = None,
     preset: Annotated[Preset, typer.Option(help="Whose stop rules.")] = "qemu",
+    noise: Annotated[
+        float, typer.Option(min=0.0, max=2.0, help="Log-normal sigma of the hot set between passes; gives a band.")
+    ] = 0.0,
+    auto_converge: Annotated[bool, typer.Option("--auto-converge", help="Let the guest's CPUs be slowed.")] = False,
+    post_copy: Annotated[bool, typer.Option("--post-copy", help="Let it go on at the target if it must.")] = False,
     file: Annotated[Path | None, typer.Option(metavar="SCENARIO", help="All of this from a JSON file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw what remains over time into this PNG.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw what remains over time into it.")] = None,
 ) -> None:
     """Say what a live migration would take: passes, bytes, total time, downtime, or why it would never end.
 
     A scenario file is JSON with memoryBytes and lineBytesPerSecond (the goodput)
     and, if wanted, zeroBytes, pageBytes, capBytesPerSecond, maxDowntimeMs,
-    deviceStateMs, preset and dirty: a list of working sets, each with kind
-    cyclic or uniform, workingSetBytes and pagesPerSecond, or with kind points
-    and points: a list of pairs of seconds and distinct pages.
+    deviceStateMs, dirtyNoise, autoConverge, postCopy, preset and dirty: a list
+    of working sets, each with kind cyclic or uniform, workingSetBytes and
+    pagesPerSecond, or with kind points and points: a list of pairs of seconds
+    and distinct pages.
     """
     try:
         if file is not None:
             _refuse_beside_file(context)
             scenario = from_file(file)
         else:
-            scenario = _scenario(memory, zero, dirty_rate, hot_set, pattern, line, cap, max_downtime, preset)
-        course = run(setting(scenario))
+            told = _scenario(memory, zero, dirty_rate, hot_set, pattern, line, cap, max_downtime, preset)
+            aids = {"dirty_noise": noise, "auto_converge": auto_converge, "post_copy": post_copy}
+            scenario = told.model_copy(update=aids)
+        estimated = forecast(setting(scenario), scenario.dirty_noise)
         if plot is not None:
-            _draw(course, plot)
+            draw(estimated.likely, plot)
     except (ScenarioError, ModuleNotFoundError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
     if as_json:
-        typer.echo(json.dumps(_json(course), indent=2))
+        typer.echo(json.dumps(in_json(estimated), indent=2))
     else:
-        _tell(course, Console(highlight=False))
+        tell(estimated, Console(highlight=False))
 
 
 def _refuse_beside_file(context: typer.Context) -> None:
@@ -127,68 +130,3 @@ def _milliseconds(text: str) -> float:
         return Duration(text).seconds * 1000
     except ValueError as error:
         raise ScenarioError(f"--max-downtime {text}: write a duration as 300ms or 1.5s") from error
-
-
-def _json(course: Course) -> dict[str, Any]:
-    return {
-        "verdict": course.verdict,
-        "reason": course.reason,
-        "message": course.message,
-        "totalSeconds": round(course.total, 6),
-        "downtimeMs": round(course.downtime * 1000, 3),
-        "blackoutMs": round(course.blackout * 1000, 3),
-        "bytes": round(course.bytes),
-        "passes": [
-            {
-                "index": sent.index,
-                "bytes": round(sent.bytes),
-                "seconds": round(sent.seconds, 6),
-                "remainingBytes": round(sent.remaining_bytes),
-            }
-            for sent in course.passes
-        ],
-    }
-
-
-def _tell(course: Course, console: Console) -> None:
-    console.print(
-        f"[{COLOURS.get(course.verdict, 'red')}]{course.verdict}[/] ({course.reason}): {escape(course.message)}"
-    )
-    if course.passes:
-        console.print(_passes(course))
-    console.print(
-        f"total {course.total:.2f} s, downtime {course.downtime * 1000:.0f} ms, "
-        f"blackout {course.blackout * 1000:.0f} ms, {human(round(course.bytes))} sent"
-    )
-
-
-def _passes(course: Course) -> Table:
-    table = Table()
-    for name in ("Pass", "Sent", "Seconds", "Remaining"):
-        table.add_column(name, justify="right")
-    for sent in course.passes[:SHOWN]:
-        row = (human(round(sent.bytes)), f"{sent.seconds:.2f}", human(round(sent.remaining_bytes)))
-        table.add_row(str(sent.index), *row)
-    if len(course.passes) > SHOWN:
-        table.caption = f"and {len(course.passes) - SHOWN} more; --json has all"
-    return table
-
-
-def _draw(course: Course, path: Path) -> None:
-    """What remains over time: it falls while a pass sends, and rises to what was dirtied meanwhile as it ends."""
-    seconds, rest = [0.0], [course.whole]
-    for sent in course.passes:
-        seconds += [seconds[-1] + sent.seconds] * 2
-        rest += [rest[-1] - sent.bytes, sent.remaining_bytes]
-    if course.downtime:
-        seconds.append(seconds[-1] + course.downtime + course.post_copy)
-        rest.append(0.0)
-    figure = optional("matplotlib.figure", "trace").Figure(figsize=(9, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    axes.plot(seconds, [bytes_ / 2**20 for bytes_ in rest])
-    axes.set(xlabel="Seconds", ylabel="Remaining MiB", ylim=(0, None), title=course.verdict)
-    axes.margins(x=0)
-    try:
-        figure.savefig(path, dpi=120)
-    except (OSError, ValueError) as error:
-        raise ScenarioError(f"--plot {path}: {error}: name a PNG file in a folder that exists") from error

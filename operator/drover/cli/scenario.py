@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from drover.api.quantity import Quantity
 from drover.model.migration import (
     PRESETS,
+    AutoConverge,
     Cyclic,
     Dirtying,
     Hypervisor,
@@ -26,7 +27,7 @@ from drover.model.migration import (
 )
 
 Preset = Literal[
-    "textbook", "xen-legacy", "xen", "qemu", "vmotion", "hyperv", "clark", "nova", "kubevirt-vep248"
+    "textbook", "xen-legacy", "xen", "qemu", "vmotion", "hyperv", "clark", "nova", "kubevirt-vep248", "kubevirt"
 ]  # fmt: skip
 Pattern = Literal["uniform", "cyclic"]
 _BITS = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMGT]?)bit(?:/s)?")
@@ -68,6 +69,9 @@ class Scenario(_Fields):
     line_bytes_per_second: Annotated[float, Field(ge=0)]
     max_downtime_ms: Annotated[float, Field(ge=0)] | None = None
     device_state_ms: Annotated[float, Field(ge=0)] = 4.0
+    dirty_noise: Annotated[float, Field(ge=0, le=2)] = 0.0
+    auto_converge: bool = False
+    post_copy: bool = False
     preset: Preset = "qemu"
 
 
@@ -111,6 +115,10 @@ def setting(scenario: Scenario) -> Setting:
     line, policy = scenario.line_bytes_per_second, PRESETS[scenario.preset]
     if scenario.max_downtime_ms is not None:
         policy = replace(policy, max_downtime=scenario.max_downtime_ms / 1000)
+    if scenario.auto_converge:
+        policy = replace(policy, aids=replace(policy.aids, auto_converge=AutoConverge()))
+    if scenario.post_copy:
+        policy = replace(policy, on_exhausted=("postCopy", *policy.on_exhausted))
     return Setting(
         Memory(pages, zero_pages, parts, page_bytes=scenario.page_bytes),
         Link(min(scenario.cap_bytes_per_second or line, line), line, rtt=0.0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -44,7 +45,7 @@ def test_options_give_a_table_of_passes_and_the_totals() -> None:
     assert told.exit_code == 0
     assert told.output.startswith("Converges (DowntimeLimit)")
     assert "Pass" in told.output
-    assert "downtime 301 ms" in told.output
+    assert "downtime 300 ms" in told.output
 
 
 def test_a_file_gives_json_whose_figures_agree(tmp_path: Path) -> None:
@@ -78,6 +79,38 @@ def test_what_is_left_out_has_defaults(tmp_path: Path) -> None:
     path.write_text('{"memoryBytes": 1e9, "lineBytesPerSecond": 1e8}')
     told = json.loads(command("--file", str(path), "--json").output)
     assert told["totalSeconds"] == pytest.approx(1e9 / 4096 * 4104 / 1e8, rel=0.01)
+
+
+def test_what_remains_is_drawn_in_the_terminal() -> None:
+    lines = command(*OPTIONS.split()).output.splitlines()
+    top = lines.index("8Gi remain")
+    rows = lines[top + 1 : top + 11]
+    assert all(row.startswith("|") and len(row) == 61 for row in rows)
+    filled = [row.count("█") for row in rows]
+    assert filled == sorted(filled)
+    assert lines[top + 11].startswith("0 s---")
+
+
+def test_noise_gives_a_band() -> None:
+    told = command(*OPTIONS.split(), "--noise", "0.3")
+    assert re.search(r"8 in 10 take [0-9.]+ to [0-9.]+ s, with a downtime of \d+ to \d+ ms", told.output)
+    band = json.loads(command(*OPTIONS.split(), "--noise", "0.3", "--json").output)["band"]
+    assert band["totalSeconds"]["p10"] < band["totalSeconds"]["p50"] < band["totalSeconds"]["p90"]
+
+
+def test_each_knob_ends_what_would_not_end(tmp_path: Path) -> None:
+    faster = [{"kind": "cyclic", "workingSetBytes": 268_435_456, "pagesPerSecond": 40000}]
+    path = tmp_path / "scenario.json"
+    told = json.loads(from_file(path, dirty=faster).output)
+    assert told["limitedBy"] == "DirtyRate"
+    assert "what helps: auto-converge (" in told["message"]
+    assert "bandwidth " in told["message"]
+    slowed = json.loads(from_file(path, dirty=faster, autoConverge=True).output)
+    pulled = json.loads(from_file(path, dirty=faster, postCopy=True).output)
+    assert slowed["verdict"] == pulled["verdict"] == "Converges"
+    assert slowed["totalSeconds"] > 20
+    assert pulled["downtimeMs"] == pytest.approx(4)
+    assert pulled["postCopySeconds"] > 0.1
 
 
 def test_every_preset_of_the_model_can_be_named() -> None:

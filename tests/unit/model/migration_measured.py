@@ -31,6 +31,8 @@ KERNEL_PAGES = 21_866
 """Not zero, of the guest's kernel."""
 ROM_PAGES = 130
 """Migrated beside the guest's memory: BIOS and video."""
+TOP_RATE = 65_000
+"""Pages a second the guest reaches while it catches up after it was slowed down."""
 LOOPBACK = 1.4e9
 GOODPUT = 0.957
 """Of a shaped line."""
@@ -63,7 +65,8 @@ class Measured(NamedTuple):
         zero = pages - KERNEL_PAGES - self.fill_mib * PAGES_PER_MIB - hot
         line = self.line_mbit * 1e6 / 8 * GOODPUT if self.line_mbit else LOOPBACK
         link = Link(min(self.cap_mb * 1e6 or line, line) / self.concurrent, line / self.concurrent, rtt=0.0)
-        return run(Setting(Memory(pages, zero, (shape(hot, self.rate),)), link, self._policy()))
+        memory = Memory(pages, zero, (shape(hot, self.rate),), cpu_bound=self.rate / TOP_RATE)
+        return run(Setting(memory, link, self._policy()))
 
     def _policy(self) -> StopPolicy:
         policy = replace(PRESETS["qemu"], max_downtime=self.limit_ms / 1000)

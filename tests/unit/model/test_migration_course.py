@@ -25,8 +25,9 @@ from drover.model.migration import (
     Uniform,
     run,
 )
-from drover.model.migration.rounds import Left, Sent, State, begin
+from drover.model.migration.rounds import begin
 from drover.model.migration.rules import Decision, decide
+from drover.model.migration.state import Sent
 
 MIB, GIB = 1 << 20, 1 << 30
 INSTANT = Hypervisor(device_state=0.0, setup=0.0)
@@ -74,14 +75,12 @@ def hot(memory_bytes: float, working_set: float, rate: float, shape: type[Unifor
 @given(memories(), LINKS, st.sampled_from(sorted(PRESETS)))
 def test_bytes_are_conserved_and_at_least_the_memory(memory: Memory, link: Link, preset: str) -> None:
     course = run(Setting(memory, link, PRESETS[preset]))
-    indices = [0, *(each.index for each in course.passes)]
-    repeats = [later - earlier for earlier, later in pairwise(indices)]
-    sent = sum(each.bytes * times for each, times in zip(course.passes, repeats, strict=True))
+    sent = sum(each.bytes * each.times for each in course.passes)
     rest = course.passes[-1].remaining_bytes if course.passes else course.whole
     if course.reason == "CompletionTimeout":
-        assert course.bytes == pytest.approx(sent + _unfinished(course, memory, link, PRESETS[preset]))
+        assert course.bytes == pytest.approx(sent + _unfinished(course, memory, link, PRESETS[preset]), rel=1e-4)
     else:
-        assert course.bytes == pytest.approx(sent + (rest if course.downtime else 0.0))
+        assert course.bytes == pytest.approx(sent + (rest if course.downtime else 0.0), rel=1e-4)
     assert all(each.bytes <= course.whole * SLACK for each in course.passes)
     if course.downtime:
         assert course.bytes >= memory.nonzero_pages * 4104 / SLACK
@@ -93,12 +92,7 @@ def test_bytes_are_conserved_and_at_least_the_memory(memory: Memory, link: Link,
 def _unfinished(course: Course, memory: Memory, link: Link, policy: StopPolicy) -> float:
     """Bytes of the pass that the completion timeout cuts short."""
     timeout = policy.completion_timeout(memory.bytes)
-    assert timeout is not None
-    indices = [0, *(each.index for each in course.passes)]
-    seconds = sum(
-        each.seconds * (later - earlier)
-        for each, (earlier, later) in zip(course.passes, pairwise(indices), strict=True)
-    )
+    seconds = sum(each.seconds * each.times for each in course.passes)
     assert course.total == pytest.approx(timeout + 0.002)
     return (timeout - seconds) * link.bandwidth
 
@@ -128,6 +122,24 @@ def test_more_bandwidth_or_limit_and_fewer_writes_never_hurt(
         assert course.bytes <= base.bytes * SLACK
     assert better[1].downtime >= base.downtime / SLACK
     assert base.downtime <= limit * SLACK
+
+
+@given(memories(), st.floats(1.5, 10), LIMITS, st.floats(1, 4), st.sampled_from(("bandwidth", "limit", "writes")))
+def test_with_passes_that_end_at_the_threshold_it_never_hurts_by_more_than_a_look(
+    memory: Memory, spare: float, limit: float, factor: float, eased: str
+) -> None:
+    policy, bandwidth = replace(PRESETS["qemu"], max_downtime=limit), spare * memory.dirty_rate + 1e7
+    base = played(memory, bandwidth, policy)
+    calmer = replace(memory, dirty=tuple(scaled(part, 1.0, 1 / factor) for part in memory.dirty))
+    course = {
+        "bandwidth": lambda: played(memory, bandwidth * factor, policy),
+        "limit": lambda: played(memory, bandwidth, replace(policy, max_downtime=limit * factor)),
+        "writes": lambda: played(calmer, bandwidth, policy),
+    }[eased]()
+    look = policy.window + policy.burst
+    assert course.verdict == base.verdict == "Converges"
+    assert course.total - course.downtime <= base.total + look
+    assert course.bytes <= base.bytes + look * bandwidth * factor
 
 
 # Closed forms
@@ -167,7 +179,7 @@ def test_a_cycle_faster_than_the_link_over_more_than_the_limit_never_ends(bandwi
     course = played(memory, bandwidth, PRESETS[preset])
     assert (course.verdict, course.reason) == ("DoesNotConverge", "NeverEnds")
     assert course.downtime == 0
-    assert "maxDowntime 4.0 s" in course.message
+    assert "a pause of" in course.message
 
 
 @given(memories(), st.floats(1.5, 10), st.floats(0.1, 10), st.sampled_from(("textbook", "qemu")))
@@ -225,7 +237,7 @@ CALM = hot(8 * GIB, 64 * MIB, 1e6)
         ("clark", BUSY, "Converges", "MaxRateReached"),
         ("nova", BUSY, "DoesNotConverge", "CompletionTimeout"),
         ("kubevirt-vep248", BUSY, "DoesNotConverge", "Hopeless"),
-        ("kubevirt-vep248", hot(8 * GIB, 90 * MIB, 210e6), "ConvergesWithLongerDowntime", "Stalled"),
+        ("kubevirt-vep248", hot(8 * GIB, 90 * MIB, 210e6), "Converges", "Stalled"),
     ],
 )
 def test_the_first_rule_to_hit_is_the_reason(preset: str, memory: Memory, verdict: str, reason: str) -> None:
@@ -240,24 +252,11 @@ def test_a_pass_that_sent_more_than_the_one_before_stops_legacy_xen() -> None:
     assert decide(replace(state, last=Sent(2e6, 2.0)), given) == Decision("NotShrinking", "stopAndCopy")
 
 
-@pytest.mark.parametrize(
-    ("seconds", "implied", "decision"),
-    [
-        (59, 2.0, None),
-        (60, 0.9, Decision("Stalled", "stopAndCopy")),
-        (60, 1.0, None),
-        (60, 1.4, Decision("Hopeless", "abort")),
-        (119, 1.0, None),
-        (120, 1.0, Decision("Stalled", "abort")),
-    ],
-)
-def test_the_stall_detector_switches_waits_on_or_gives_up(
-    seconds: float, implied: float, decision: Decision | None
-) -> None:
-    given = Setting(Memory(1e6), Link(125e6, 125e6, 0.0), PRESETS["kubevirt-vep248"])
-    left = Left(hot=(), cold=implied * 125e6 / 4104, zero=0.0)
-    state = State(left, passes=9, seconds=10 + seconds, best=1.0, best_at=10, last=Sent(125e6, 1.0))
-    assert decide(state, given) == decision
+@pytest.mark.parametrize("preset", [name for name, policy in PRESETS.items() if policy.max_downtime is not None])
+def test_a_limit_of_nothing_is_kept_by_a_guest_that_writes_nothing_new(preset: str) -> None:
+    course = played(CALM, 125e6, replace(PRESETS[preset], max_downtime=0.0))
+    assert (course.verdict, course.reason) == ("Converges", "FewDirtyPages")
+    assert course.downtime < 1e-6
 
 
 def test_a_limit_a_little_too_low_is_named() -> None:
@@ -312,7 +311,14 @@ def test_every_aid_makes_a_beaten_link_converge(aids: Aids) -> None:
 
 def test_auto_converge_slows_only_what_is_bound_to_the_cpu() -> None:
     policy = replace(PRESETS["qemu"], aids=Aids(auto_converge=AutoConverge()))
-    assert played(replace(BEATEN, cpu_bound=0.2), 125e6, policy).verdict == "DoesNotConverge"
+    assert played(replace(BEATEN, cpu_bound=0.0), 125e6, policy).verdict == "DoesNotConverge"
+
+
+def test_a_guest_with_cpu_time_to_spare_is_slowed_down_later() -> None:
+    policy = replace(PRESETS["qemu"], aids=Aids(auto_converge=AutoConverge()))
+    busy, idle = (played(replace(BEATEN, cpu_bound=share), 125e6, policy) for share in (1.0, 0.5))
+    assert idle.verdict == busy.verdict == "Converges"
+    assert idle.total > busy.total
 
 
 def test_differences_are_sent_from_the_second_resend_on() -> None:

@@ -56,14 +56,22 @@ def test_hybrid_pulls_no_more_than_was_dirtied_in_its_one_pass(rate: float) -> N
 @given(st.floats(0, 1e6), st.sampled_from(MODES))
 def test_until_the_switch_a_move_can_be_cancelled_and_then_no_more(rate: float, mode: Mode) -> None:
     course = run(Setting(guest(rate), LINK, in_mode(QEMU, mode)))
-    assert course.cancellable_until == pytest.approx(0.002 + sum(each.seconds for each in course.passes))
+    assert course.cancellable_until == pytest.approx(0.002 + sum(each.seconds * each.times for each in course.passes))
     assert course.total == pytest.approx(course.cancellable_until + course.downtime + course.post_copy)
 
 
 def test_post_copy_is_not_begun_where_it_would_last_too_long() -> None:
-    guarded = replace(in_mode(QEMU, "post-copy"), post_copy_within=10.0)
+    guarded = replace(in_mode(QEMU, "post-copy"), completion_timeout_per_gib=2.0)
     assert run(Setting(guest(1e5), LINK, guarded)).post_copy == 0
-    assert run(Setting(guest(1e5, pages=1e5), LINK, guarded)).post_copy > 0
+    assert run(Setting(guest(1e5), Link(250e6, 250e6, 1e-3), guarded)).post_copy > 0
+
+
+def test_the_guest_waits_for_pages_the_more_the_longer_the_way() -> None:
+    near, far = (run(Setting(guest(1e3), Link(125e6, 125e6, rtt), in_mode(QEMU, "hybrid"))) for rtt in (1e-4, 1e-3))
+    assert near.slowdown == pytest.approx(500 * (1e-4 + 4104 / 125e6 + 1e-4))
+    assert near.slowdown < far.slowdown < 1
+    assert run(Setting(guest(1e6), LINK, in_mode(QEMU, "hybrid"))).slowdown == 1
+    assert run(Setting(guest(1e5), LINK, in_mode(QEMU, "suspend-and-copy"))).slowdown == 0
 
 
 def test_suspend_and_copy_pauses_throughout() -> None:
@@ -95,6 +103,14 @@ def test_only_a_write_blocking_mirror_keeps_up_with_a_disk_written_faster_than_r
     moved = with_storage(disk, 100e6, Setting(guest(2000), LINK, QEMU), write_blocking=write_blocking)
     assert (moved.memory is not None) == write_blocking
     assert (moved.mirror.verdict == "Converges") == write_blocking
+
+
+@pytest.mark.parametrize(("seconds_per_gib", "arrives"), [(9.0, False), (12.0, True)])
+def test_a_mirror_has_a_timeout_of_its_own(seconds_per_gib: float, arrives: bool) -> None:
+    disk = Memory(40 * GIB / 65536, page_bytes=65536, header_bytes=0)
+    moved = with_storage(disk, 100e6, Setting(guest(2000), LINK, QEMU), timeout_per_gib=seconds_per_gib)
+    assert (moved.memory is not None) == arrives
+    assert moved.mirror.reason == ("FewDirtyPages" if arrives else "CompletionTimeout")
 
 
 # Long paths

@@ -1,100 +1,111 @@
-"""Live migration: predict a move, play it pass by pass, and fit many moves into slots.
+"""Live migration: predict a move, play it pass by pass, and fit many moves into slots and links.
 
-`Guest`, `Link` and `Policy` go in; `estimate` forecasts with the same steps (`first_pass`, `next_step`,
-`send_pass`, `stop_and_copy`) that a driver plays one by one with `pass_noise`. `schedule` plans many moves,
-`admit` starts them.
-
-`Memory` with its dirty curves, `Link` and a `StopPolicy` (one of `PRESETS`) make a `Course`: the finer model, with the
-stop rules of the hypervisors, behind `drover estimate`.
+`Memory` with its dirty curves, `Link`, a `StopPolicy` (one of `PRESETS`, or a MigrationPolicy's) and `Noise` make a
+`Setting`; `begin`, `advance` and `decide` step through its passes, `ending` is what follows them. The same steps are
+behind a `Course` (one move alone), the `Network` (moves that share cards, as the simulated driver plays them) and the
+`forecast` of a plan. `wait_of` and `may_start` say whose turn it is.
 """
 
-from drover.model.migration.admission import PRIORITIES, Active, Admission, Queued, Waiting, admit
+from drover.model.migration.admission import PRIORITIES, Queued, Waiting, may_start, rank, wait_of
+from drover.model.migration.advice import advise
 from drover.model.migration.course import Course, Pass, run
 from drover.model.migration.dirty import Cyclic, Dirtying, Measured, Uniform
-from drover.model.migration.estimate import Estimate, estimate
-from drover.model.migration.guest import Guest
+from drover.model.migration.ending import Ending, ending
+from drover.model.migration.estimate import Estimate, LimitedBy, estimate
+from drover.model.migration.forecast import Band, Conduct, Forecast, Move, Played, at_a_time, forecast, hand_over
+from drover.model.migration.limits import downtime_limit
 from drover.model.migration.link import Link, max_min_fair
 from drover.model.migration.memory import Memory
 from drover.model.migration.modes import Mode, StorageMove, WanLimits, cold, in_mode, path_bandwidth, with_storage
-from drover.model.migration.noise import pass_noise, quantile_noise
-from drover.model.migration.precopy import (
-    Continue,
-    GiveUp,
-    GiveUpReason,
-    PassState,
-    Played,
-    Policy,
-    StopAndCopy,
-    SwitchOver,
-    first_pass,
-    next_step,
-    pass_duration,
-    play,
-    send_pass,
-    stop_and_copy,
-)
-from drover.model.migration.rules import Verdict, implied_downtime
-from drover.model.migration.schedule import Move, Schedule, schedule
-from drover.model.migration.setting import Hypervisor, Setting
-from drover.model.migration.slots import BlockedBy, Limits
-from drover.model.migration.stop import PRESETS, Aids, AutoConverge, Reason, Stall, StopPolicy
+from drover.model.migration.network import Card, Ended, Network, Passes, Rest, Route, passes_share
+from drover.model.migration.noise import NONE, Constant, Drawn, Noise, Quiet, pass_noise, quantile_noise
+from drover.model.migration.presets import PRESETS
+from drover.model.migration.rounds import advance, begin, pass_left, send_rate, send_round
+from drover.model.migration.rules import Decision, decide
+from drover.model.migration.setting import MODELLED, Hypervisor, Setting
+from drover.model.migration.slots import BlockedBy, Limits, Slots
+from drover.model.migration.state import State
+from drover.model.migration.stop import Aids, AutoConverge, DowntimeTuning, Exhausted, Reason, Stall, StopPolicy
+from drover.model.migration.verdict import Verdict, implied_downtime, judge
+from drover.model.migration.workload import guest_memory
 
 __all__ = [
+    "MODELLED",
+    "NONE",
     "PRESETS",
     "PRIORITIES",
-    "Active",
-    "Admission",
     "Aids",
     "AutoConverge",
+    "Band",
     "BlockedBy",
-    "Continue",
+    "Card",
+    "Conduct",
+    "Constant",
     "Course",
     "Cyclic",
+    "Decision",
     "Dirtying",
+    "DowntimeTuning",
+    "Drawn",
+    "Ended",
+    "Ending",
     "Estimate",
-    "GiveUp",
-    "GiveUpReason",
-    "Guest",
+    "Exhausted",
+    "Forecast",
     "Hypervisor",
+    "LimitedBy",
     "Limits",
     "Link",
     "Measured",
     "Memory",
     "Mode",
     "Move",
+    "Network",
+    "Noise",
     "Pass",
-    "PassState",
+    "Passes",
     "Played",
-    "Policy",
     "Queued",
+    "Quiet",
     "Reason",
-    "Schedule",
+    "Rest",
+    "Route",
     "Setting",
+    "Slots",
     "Stall",
-    "StopAndCopy",
+    "State",
     "StopPolicy",
     "StorageMove",
-    "SwitchOver",
     "Uniform",
     "Verdict",
     "Waiting",
     "WanLimits",
-    "admit",
+    "advance",
+    "advise",
+    "at_a_time",
+    "begin",
     "cold",
+    "decide",
+    "downtime_limit",
+    "ending",
     "estimate",
-    "first_pass",
+    "forecast",
+    "guest_memory",
+    "hand_over",
     "implied_downtime",
     "in_mode",
+    "judge",
     "max_min_fair",
-    "next_step",
-    "pass_duration",
+    "may_start",
+    "pass_left",
     "pass_noise",
+    "passes_share",
     "path_bandwidth",
-    "play",
     "quantile_noise",
+    "rank",
     "run",
-    "schedule",
-    "send_pass",
-    "stop_and_copy",
+    "send_rate",
+    "send_round",
+    "wait_of",
     "with_storage",
 ]

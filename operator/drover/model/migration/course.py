@@ -14,30 +14,32 @@ it, blackout (with the bytes that still queue on the link when the source is don
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
-from drover.model.migration.rounds import State, begin, pass_rate, remaining, send_round
-from drover.model.migration.rules import Decision, Verdict, decide, judge, skip_repeats
+from drover.model.migration.ending import ending
+from drover.model.migration.leftover import XBZRLE_FROM_PASS
+from drover.model.migration.rounds import begin, send_round
+from drover.model.migration.rules import decide, next_change, settled
 from drover.model.migration.setting import Setting
-from drover.model.migration.stop import Exhausted, Reason
+from drover.model.migration.state import NOTHING, State
+from drover.model.migration.stop import Reason
+from drover.model.migration.verdict import Verdict, judge
 
-ROUND_TRIPS = 2
-"""Source tells target to take over; target tells source that it has."""
-SEND_BUFFER_BYTES = 4 << 20
-"""What a full TCP connection still holds when its sender is done (Linux tcp_wmem, 4 MiB)."""
+ALIKE = 1e-5
+"""Share by which two passes that are alike may differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One pass: bytes sent, how long it took, and the bytes it left to send.
-
-    Where the index jumps, those in between were like it.
-    """
+    """One pass: bytes sent, how long it took, and the bytes it left to send."""
 
     index: int
     bytes: float
     seconds: float
     remaining_bytes: float
+    times: int = 1
+    """Of the passes up to this one, those that were alike: where it is not 1 the index jumps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Course:
     blackout: float
     post_copy: float = 0.0
     """Seconds in which the guest runs on the target without all of its memory: cancelling is refused."""
+    slowdown: float = 0.0
+    """Share of those in which it waits for pages."""
 
     @property
     def cancellable_until(self) -> float:
@@ -68,43 +72,59 @@ class Course:
 def run(given: Setting) -> Course:
     """Pass after pass until a rule hits."""
     state = begin(given)
-    whole = remaining(state, given)
+    whole = state.remaining
     if given.link.bandwidth == 0:
         message = "no bandwidth between source and target: free or repair the migration link"
         return Course("Blocked", "NoBandwidth", message, whole, (), 0.0, 0.0, 0.0, 0.0)
     passes: list[Pass] = []
     while (decision := decide(state, given)) is None:
-        state = skip_repeats(send_round(state, given), given)
-        assert state.last is not None
-        passes.append(Pass(state.passes, state.last.bytes, state.last.seconds, remaining(state, given)))
+        earlier, state = state, send_round(state, given)
+        if state.partial == NOTHING and state.last is not None:
+            last, state = state.last, _skip_repeats(earlier, state, given)
+            times = state.passes - earlier.passes
+            passes.append(Pass(state.passes, last.bytes, last.seconds, state.remaining, times))
     verdict, message = judge(decision, state, given)
-    seconds, sent = _until_timeout(decision, state, given)
-    elapsed = given.hypervisor.setup + seconds
-    course = Course(verdict, decision.reason, message, whole, tuple(passes), sent, elapsed, 0.0, 0.0)
-    return _finish(course, decision.then, remaining(state, given), given)
+    end = ending(state, decision, given)
+    return Course(
+        verdict,
+        decision.reason,
+        message,
+        whole,
+        tuple(passes),
+        bytes=state.processed + end.bytes,
+        total=given.hypervisor.setup + state.elapsed + end.downtime + end.pulling,
+        downtime=end.downtime,
+        blackout=end.blackout,
+        post_copy=end.pulling,
+        slowdown=end.slowdown,
+    )
 
 
-def _until_timeout(decision: Decision, state: State, given: Setting) -> tuple[float, float]:
-    """Seconds and bytes of the passes; one that is aborted at the completion timeout goes on sending until then."""
-    timeout = given.policy.completion_timeout(given.memory.bytes)
-    if timeout is None or decision != Decision("CompletionTimeout", "abort"):
-        return state.seconds, state.sent
-    return timeout, state.sent + (timeout - state.seconds) * pass_rate(state, given)
-
-
-def _finish(course: Course, then: Exhausted, rest: float, given: Setting) -> Course:
-    """What follows the passes of `course`, for `rest` bytes."""
-    sending, hand_over = rest / given.link.line, given.hypervisor.device_state + ROUND_TRIPS * given.link.rtt
-    queued = min(SEND_BUFFER_BYTES, rest) / given.link.line
-    if then == "abort":
-        return course
-    pulling = sending if then == "postCopy" else 0.0
-    downtime = hand_over + sending - pulling
+def _skip_repeats(earlier: State, state: State, given: Setting) -> State:
+    """Where passes only repeat until something changes: the state just before that, so that waiting costs nothing."""
+    bounded = given.policy.max_passes is not None or given.policy.max_transfer_factor is not None
+    if bounded or state.last is None or not state.last.seconds:
+        return state
+    if not _alike(earlier, state) and not settled(state, given):
+        return state
+    until = next_change(state, given)
+    waits = math.ceil((until - state.seconds) / state.last.seconds) - 1 if until < math.inf else given.patience
+    times = max(0, waits)
     return replace(
-        course,
-        bytes=course.bytes + rest,
-        total=course.total + downtime + pulling,
-        downtime=downtime,
-        blackout=downtime + queued,
-        post_copy=pulling,
+        state,
+        passes=state.passes + times,
+        sent=state.sent + times * state.last.bytes,
+        seconds=state.seconds + times * state.last.seconds,
+    )
+
+
+def _alike(earlier: State, state: State) -> bool:
+    """Whether a pass was like the one before it, and left as much."""
+    if state.last is None or earlier.last is None:
+        return False
+    if (earlier.throttle, earlier.stunned) != (state.throttle, state.stunned) or earlier.passes < XBZRLE_FROM_PASS:
+        return False
+    return (
+        abs(state.last.seconds - earlier.last.seconds) <= ALIKE * state.last.seconds
+        and abs(state.whole - earlier.whole) <= ALIKE * state.whole
     )

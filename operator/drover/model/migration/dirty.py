@@ -2,6 +2,7 @@
 
 A curve is a sum over parts of memory. Each is non-decreasing and starts at its origin or above it; the shape
 matters as much as the rate, because random writes hit the same page twice long before cyclic ones do.
+`size` is a factor on the working set: how much wider or narrower the guest writes just then (see `noise`).
 """
 
 from __future__ import annotations
@@ -25,15 +26,14 @@ class Uniform:
     def __post_init__(self) -> None:
         _refuse_negative(self.working_set, self.rate)
 
-    def pages(self, seconds: float) -> float:
+    def pages(self, seconds: float, size: float = 1.0) -> float:
         """Distinct pages after `seconds`."""
-        if self.working_set == 0:
-            return 0.0
-        return -self.working_set * math.expm1(-self.rate * seconds / self.working_set)
+        working_set = self.working_set * size
+        return -working_set * math.expm1(-self.rate * seconds / working_set) if working_set else 0.0
 
-    def adds(self, left: float, seconds: float, _begun: float) -> float:
+    def adds(self, left: float, seconds: float, _begun: float, size: float = 1.0) -> float:
         """Pages dirtied in a pass of `seconds` that are not among the `left`, which the pass did not send."""
-        return _independent(left, self.pages(seconds), self.working_set)
+        return _independent(left, self.pages(seconds, size), self.working_set * size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +48,23 @@ class Cyclic:
     def __post_init__(self) -> None:
         _refuse_negative(self.working_set, self.rate)
 
-    def pages(self, seconds: float) -> float:
+    def pages(self, seconds: float, size: float = 1.0) -> float:
         """Distinct pages after `seconds`."""
-        return min(self.working_set, self.rate * seconds)
+        return min(self.working_set * size, self.rate * seconds)
 
-    def adds(self, left: float, seconds: float, begun: float) -> float:
+    def adds(self, left: float, seconds: float, begun: float, size: float = 1.0) -> float:
         """As `Uniform.adds`, for a pass that began with `begun` dirty pages.
 
         The sender follows the writer round: what it has not sent was written last, and the writer comes back to
         it last. Unless it began amid the dirty pages, with a chance of begun/W; then they may be anywhere.
         """
-        if self.working_set == 0:
+        working_set = self.working_set * size
+        if working_set == 0:
             return 0.0
-        dirtied = self.pages(seconds)
-        newest = min(self.working_set - left, dirtied)
-        amid = min(1.0, begun / self.working_set)
-        return newest + amid * (_independent(left, dirtied, self.working_set) - newest)
+        dirtied = self.pages(seconds, size)
+        newest = min(max(0.0, working_set - left), dirtied)
+        amid = min(1.0, begun / working_set)
+        return newest + amid * (_independent(left, dirtied, working_set) - newest)
 
 
 class Measured:
@@ -93,24 +94,24 @@ class Measured:
         legs = pairwise(self._points)
         return max((more - fewer) / (after - before) for (before, fewer), (after, more) in legs)
 
-    def pages(self, seconds: float) -> float:
+    def pages(self, seconds: float, size: float = 1.0) -> float:
         """Distinct pages after `seconds`; none after none."""
         if seconds <= 0:
             return 0.0
         leg = min(max(bisect_right(self._seconds, seconds), 1), len(self._points) - 1)
         (x0, y0), (x1, y1) = self._points[leg - 1 : leg + 1]
-        return min(self.working_set, y0 + (seconds - x0) * (y1 - y0) / (x1 - x0))
+        return size * min(self.working_set, y0 + (seconds - x0) * (y1 - y0) / (x1 - x0))
 
-    def adds(self, left: float, seconds: float, _begun: float) -> float:
+    def adds(self, left: float, seconds: float, _begun: float, size: float = 1.0) -> float:
         """As `Uniform.adds`."""
-        return _independent(left, self.pages(seconds), self.working_set)
+        return _independent(left, self.pages(seconds, size), self.working_set * size)
 
 
 Dirtying = Uniform | Cyclic | Measured
 
 
 def _independent(left: float, dirtied: float, working_set: float) -> float:
-    return dirtied * (1 - left / working_set) if working_set else 0.0
+    return dirtied * max(0.0, 1 - left / working_set) if working_set else 0.0
 
 
 def _refuse_negative(working_set: float, rate: float) -> None:

@@ -1,120 +1,119 @@
-"""What a migration will take, before it is begun: the play itself, over an ensemble of noise quantiles."""
+"""What one move will take, before it is begun: its course without noise, and a band from courses with it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from drover.model.migration.guest import Guest, wire_bytes
-from drover.model.migration.link import Link
-from drover.model.migration.noise import latin_quantiles, quantile_noise
-from drover.model.migration.precopy import GiveUp, Played, Policy, SwitchOver, play, shrinks_to
-from drover.model.migration.units import rate, size, span
+from drover.model.migration.advice import advise, longer_limit
+from drover.model.migration.course import Course, run
+from drover.model.migration.forecast import Band, band
+from drover.model.migration.noise import Constant, Drawn, quantile_noise
+from drover.model.migration.setting import Setting
+from drover.model.migration.verdict import LONGER_FACTOR, Verdict
 
-ENSEMBLE = 25
-"""Plays behind an estimate. 25 strata have a midpoint at 0.5 and at 0.9: both quantiles are exact."""
+MEMBERS = 29
+"""Courses of an ensemble: the quantiles of 29 are three of them."""
+FEW = 9
+"""As many as have the same three quantiles among them."""
+QUIET = 0.001
+"""Quantile of the noise: where even passes that all are so quiet do not end, waiting for a quiet one is in vain."""
+WAITS = 1000
+"""Passes in which a pass that is so quiet is due."""
 
-Verdict = Literal["Converges", "DoesNotConverge", "Blocked"]
-LimitedBy = Literal["Bandwidth", "DirtyRate", "None"]
+LimitedBy = Literal["None", "Bandwidth", "DirtyRate"]
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A forecast in bytes, bytes a second and seconds.
+    """A forecast. Bands are over the courses that agree with the verdict; seconds and bytes."""
 
-    Durations include the preparation of the target. A move that will be given up lasts until then and has no
-    downtime, because its guest is never paused.
-    """
-
-    transfer_bytes: int
-    duration_p50: float
-    duration_p90: float
-    downtime_p50: float
-    downtime_p90: float
-    passes: int
-    bandwidth: float
     verdict: Verdict
+    """Of most courses."""
+    message: str
+    """Its figures, and what would help."""
     limited_by: LimitedBy
+    likely: Course
+    """The one of median duration."""
+    total: Band
+    downtime: Band
+    blackout: Band
+    bytes: Band
+    passes: Band
     warnings: tuple[str, ...]
+    """How sure the verdict is."""
 
 
-def estimate(guest: Guest, link: Link, policy: Policy) -> Estimate:
-    """Forecast a move: the verdict of most plays, and quantiles over the plays that agree with it."""
-    if link.bandwidth == 0:
-        warning = "no bandwidth between source and target; free or repair the migration link"
-        return Estimate(0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, "Blocked", "Bandwidth", (warning,))
-    plays = _ensemble(guest, link, policy)
-    arrived = [played for played in plays if isinstance(played.end, SwitchOver)]
-    failed = [played for played in plays if isinstance(played.end, GiveUp)]
-    converges = len(arrived) > len(failed)
-    agreeing = arrived if converges else failed
+def estimate(given: Setting, sigma: float = 0.0, members: int = MEMBERS) -> Estimate:
+    """Forecast a move whose working sets vary from pass to pass, log-normally with `sigma`."""
+    courses = _ensemble(given, sigma, members) if sigma and given.link.bandwidth else [run(given)]
+    failed = [course for course in courses if not _arrives(course)]
+    arrived = [course for course in courses if _arrives(course)]
+    agreeing = sorted(arrived if len(arrived) > len(failed) else failed, key=lambda course: course.total)
+    likely = agreeing[len(agreeing) // 2]
+
+    def over(figure: Callable[[Course], float]) -> Band:
+        return band([figure(course) for course in agreeing])
+
     return Estimate(
-        transfer_bytes=round(_quantile([played.sent for played in agreeing], 0.5)),
-        duration_p50=_quantile([played.duration for played in agreeing], 0.5),
-        duration_p90=_quantile([played.duration for played in agreeing], 0.9),
-        downtime_p50=_quantile([played.downtime for played in agreeing], 0.5),
-        downtime_p90=_quantile([played.downtime for played in agreeing], 0.9),
-        passes=round(_quantile([played.state.iteration for played in agreeing], 0.5)),
-        bandwidth=link.bandwidth,
-        verdict="Converges" if converges else "DoesNotConverge",
-        limited_by="None" if converges else _limit(guest, link, policy),
-        warnings=_warnings(guest, link, policy, failed, len(plays)),
+        _verdict(likely, given),
+        _message(likely, given),
+        _limited_by(likely, given),
+        likely,
+        over(lambda course: course.total),
+        over(lambda course: course.downtime),
+        over(lambda course: course.blackout),
+        over(lambda course: course.bytes),
+        over(lambda course: course.passes[-1].index if course.passes else 0),
+        _warnings(failed, arrived, sigma),
     )
 
 
-def _ensemble(guest: Guest, link: Link, policy: Policy) -> list[Played]:
-    members = ENSEMBLE if guest.dirty_noise > 0 else 1
+def _ensemble(given: Setting, sigma: float, members: int) -> list[Course]:
+    """Courses with noise. Patience is only for those whom a quiet pass may help; where none arrives, few will do."""
+    quietest = run(replace(given, noise=Constant(quantile_noise(QUIET, sigma))))
+    patience = WAITS if _arrives(quietest) else given.patience
 
-    def noise(member: int) -> Callable[[int], float]:
-        return lambda i: quantile_noise(latin_quantiles(i, members)[member], guest.dirty_noise)
+    def draw(seed: int) -> Course:
+        return run(replace(given, noise=Drawn(seed, "estimate", 1, sigma), patience=patience))
 
-    return [play(guest, link, policy, noise(member)) for member in range(members)]
-
-
-def _quantile(values: Sequence[float], share: float) -> float:
-    """The least value that `share` of `values` do not exceed (inverted empirical distribution)."""
-    return sorted(values)[math.ceil(share * len(values)) - 1]
-
-
-def _limit(guest: Guest, link: Link, policy: Policy) -> LimitedBy:
-    too_slow_for_one_pass = guest.first_pass_bytes / link.bandwidth > policy.completion_timeout(guest)
-    return "Bandwidth" if too_slow_for_one_pass else "DirtyRate"
+    first = [draw(seed) for seed in range(min(FEW, members))]
+    more = range(FEW, members) if any(_arrives(course) for course in first) else ()
+    return first + [draw(seed) for seed in more]
 
 
-def _warnings(guest: Guest, link: Link, policy: Policy, failed: Sequence[Played], plays: int) -> tuple[str, ...]:
-    """What stands in the way and what to change, with how sure that is where noise decides."""
-    if not failed:
+def _arrives(course: Course) -> bool:
+    return course.downtime > 0
+
+
+def _verdict(likely: Course, given: Setting) -> Verdict:
+    """A guest that arrives with a pause a little longer than allowed is not one that never will."""
+    if likely.verdict != "DoesNotConverge" or given.policy.max_downtime is None:
+        return likely.verdict
+    needed = longer_limit(given)
+    near = needed is not None and needed <= LONGER_FACTOR * given.policy.max_downtime
+    return "ConvergesWithLongerDowntime" if near else likely.verdict
+
+
+def _message(likely: Course, given: Setting) -> str:
+    if _arrives(likely) or likely.verdict == "Blocked":
+        return likely.message
+    knobs = advise(given)
+    return f"{likely.message}; what helps: {', or '.join(knobs)}" if knobs else f"{likely.message}; no setting helps"
+
+
+def _limited_by(likely: Course, given: Setting) -> LimitedBy:
+    if _arrives(likely):
+        return "None"
+    if not given.link.bandwidth:
+        return "Bandwidth"
+    timeout = given.policy.completion_timeout(given.memory.bytes)
+    return "Bandwidth" if likely.whole > timeout * given.link.bandwidth else "DirtyRate"
+
+
+def _warnings(failed: Sequence[Course], arrived: Sequence[Course], sigma: float) -> tuple[str, ...]:
+    if not failed or not arrived:
         return ()
-    obstacle = _obstacle(guest, link, policy, max(failed, key=lambda played: played.state.remaining))
-    if len(failed) == plays:
-        return (obstacle,)
-    return (f"fails in {len(failed)} of {plays} draws of the dirty noise {guest.dirty_noise:g}: {obstacle}",)
-
-
-def _obstacle(guest: Guest, link: Link, policy: Policy, worst: Played) -> str:
-    """Bounds solved from the recurrence: downtime from W/(1 - d/B) <= B*L, time from M/(B - d) <= timeout."""
-    dirty_rate = wire_bytes(guest.dirty_rate)
-    if isinstance(worst.end, GiveUp) and worst.end.reason == "CompletionTimeout":
-        timeout = policy.completion_timeout(guest)
-        needed = dirty_rate + guest.first_pass_bytes / timeout
-        return (
-            f"memory {size(guest.memory_bytes)} cannot be sent within the completion timeout {span(timeout)} "
-            f"at {rate(link.bandwidth)}; needs {rate(needed)} or a longer completionTimeoutPerGiB"
-        )
-    rest = shrinks_to(guest, link)
-    if rest <= link.bandwidth * policy.max_downtime:
-        remaining = worst.state.remaining
-        return (
-            f"{size(remaining)} remain after {worst.state.iteration} passes at {rate(link.bandwidth)}; "
-            f"needs more bandwidth or maxDowntime {span(remaining / link.bandwidth)}"
-        )
-    needed = dirty_rate + wire_bytes(guest.hot_set_bytes) / policy.max_downtime
-    remedy = f"needs {rate(needed)} or maxDowntime {span(rest / link.bandwidth)}"
-    if dirty_rate >= link.bandwidth:
-        return f"dirty rate {rate(dirty_rate)} is not below the bandwidth {rate(link.bandwidth)}; {remedy}"
-    return (
-        f"hot set {size(guest.hot_set_bytes)} cannot be sent within {span(policy.max_downtime)} "
-        f"at {rate(link.bandwidth)}; {remedy}"
-    )
+    draws = len(failed) + len(arrived)
+    return (f"fails in {len(failed)} of {draws} draws of the dirty noise {sigma:g}: {failed[0].message}",)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from drover.model.migration.dirty import Dirtying
-from drover.model.migration.guest import PAGE_BYTES, PAGE_HEADER_BYTES, ZERO_PAGE_BYTES
+
+PAGE_BYTES = 4096
+PAGE_HEADER_BYTES = 8
+"""Address and flags before each page on the wire (QEMU `ram_save_page`)."""
+ZERO_PAGE_BYTES = 9
+"""A zero page on the wire: the header and the fill byte (QEMU `save_zero_page`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +28,18 @@ class Memory:
     dirty: tuple[Dirtying, ...] = ()
     """Disjoint working sets; the rest is never written again."""
     cpu_bound: float = 1.0
-    """Share of the writes that slow down with the guest's CPUs, 0..1."""
+    """Share of the guest's CPU time that its writes take: they slow down once less is left to it. 0 = devices write."""
     page_bytes: float = PAGE_BYTES
     header_bytes: float = PAGE_HEADER_BYTES
     zero_page_bytes: float = ZERO_PAGE_BYTES
+    hot_pages: float = field(init=False, repr=False, compare=False)
+    """Of all working sets."""
+    dirty_rate: float = field(init=False, repr=False, compare=False)
+    """Bytes on the wire a second, at the steepest."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "hot_pages", sum(part.working_set for part in self.dirty))
+        object.__setattr__(self, "dirty_rate", sum(part.rate for part in self.dirty) * self.wire_page)
         if self.pages <= 0 or self.page_bytes <= 0:
             raise ValueError("memory must have at least one page of at least one byte")
         if not 0 <= self.zero_pages <= self.pages:
@@ -49,19 +60,15 @@ class Memory:
         return self.pages - self.zero_pages
 
     @property
-    def hot_pages(self) -> float:
-        return sum(part.working_set for part in self.dirty)
-
-    @property
     def cold_pages(self) -> float:
         return self.nonzero_pages - self.hot_pages
-
-    @property
-    def dirty_rate(self) -> float:
-        """Bytes on the wire a second, at the steepest."""
-        return sum(part.rate for part in self.dirty) * self.wire_page
 
     @property
     def wire_page(self) -> float:
         """Bytes of a page and its header."""
         return self.page_bytes + self.header_bytes
+
+    @property
+    def wire_bytes(self) -> float:
+        """Bytes of the first pass: of all pages, without compression."""
+        return self.nonzero_pages * self.wire_page + self.zero_pages * self.zero_page_bytes

@@ -32,11 +32,11 @@ def in_mode(policy: StopPolicy, mode: Mode) -> StopPolicy:
         case "pre-copy":
             return policy
         case "post-copy":
-            return replace(policy, max_downtime=None, max_passes=0, on_exhausted="postCopy")
+            return replace(policy, max_downtime=None, max_passes=0, on_exhausted=("postCopy",))
         case "hybrid":
-            return replace(policy, max_passes=1, on_exhausted="postCopy")
+            return replace(policy, max_passes=1, on_exhausted=("postCopy",))
         case "suspend-and-copy":
-            return replace(policy, max_downtime=None, max_passes=0, on_exhausted="stopAndCopy")
+            return replace(policy, max_downtime=None, max_passes=0, on_exhausted=("stopAndCopy",))
 
 
 def cold(disk_bytes: float, link: Link, stop: float, boot: float) -> Course:
@@ -63,17 +63,25 @@ class StorageMove:
         return self.mirror.bytes + (self.memory.bytes if self.memory else 0.0)
 
 
-def with_storage(disk: Memory, disk_rate: float, given: Setting, write_blocking: bool = False) -> StorageMove:
+def with_storage(
+    disk: Memory,
+    disk_rate: float,
+    given: Setting,
+    write_blocking: bool = False,
+    timeout_per_gib: float | None = None,
+) -> StorageMove:
     """Mirror a disk, then move the memory on what its standing flow of new writes leaves of the link.
 
     `disk_rate` is the slower of reading here and writing there, in bytes a second. A write-blocking mirror sends
-    each write before it is acknowledged: nothing is dirtied again, and guest and copy share the rate fairly.
+    each write before it is acknowledged: nothing is dirtied again, and guest and copy share the rate fairly. The
+    mirror has a timeout of its own, in seconds for each GiB of the disk: the memory's does not run meanwhile.
     """
     link, bulk = given.link, min(disk_rate, given.link.bandwidth)
     writes = min(disk.dirty_rate, bulk / 2) if write_blocking else disk.dirty_rate
     copied = replace(disk, dirty=()) if write_blocking else disk
     copying = replace(link, bandwidth=bulk - writes if write_blocking else bulk)
-    mirror = run(Setting(copied, copying, IN_SYNC, Hypervisor(0.0, 0.0)))
+    policy = replace(IN_SYNC, completion_timeout_per_gib=timeout_per_gib)
+    mirror = run(Setting(copied, copying, policy, Hypervisor(0.0, 0.0)))
     if mirror.verdict != "Converges":
         return StorageMove(mirror, None)
     beside = replace(link, bandwidth=max(0.0, link.bandwidth - writes))

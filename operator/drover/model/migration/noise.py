@@ -1,4 +1,4 @@
-"""Noise of the hot set: drawn by name for the play, spread over quantiles for the estimate.
+"""Noise of the working sets: drawn by name, for the play as for the members of an estimate's ensemble.
 
 A draw depends on its arguments alone (SHA-256, not `hash` or a generator's state), so a restarted operator
 and any other machine draw the same.
@@ -8,10 +8,48 @@ from __future__ import annotations
 
 import hashlib
 import math
-from functools import cache
+from dataclasses import dataclass
 from statistics import NormalDist
 
 _NORMAL = NormalDist()
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Every pass alike."""
+
+    def factor(self, _iteration: int) -> float:
+        """Factor on the working sets in a pass; the first is pass 0."""
+        return 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Every pass larger or smaller by one factor."""
+
+    share: float
+
+    def factor(self, _iteration: int) -> float:
+        """As `Quiet.factor`."""
+        return self.share
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Each pass by itself."""
+
+    seed: int
+    uid: str
+    attempt: int
+    sigma: float
+
+    def factor(self, iteration: int) -> float:
+        """As `Quiet.factor`."""
+        return pass_noise(self.seed, self.uid, self.attempt, iteration, self.sigma) if self.sigma else 1.0
+
+
+Noise = Quiet | Constant | Drawn
+NONE = Quiet()
 
 
 def pass_noise(seed: int, uid: str, attempt: int, iteration: int, sigma: float) -> float:
@@ -25,14 +63,3 @@ def pass_noise(seed: int, uid: str, attempt: int, iteration: int, sigma: float) 
 def quantile_noise(quantile: float, sigma: float) -> float:
     """The factor that a share `quantile` (0..1, exclusive) of all draws stay below."""
     return math.exp(sigma * _NORMAL.inv_cdf(quantile))
-
-
-@cache
-def latin_quantiles(iteration: int, members: int) -> tuple[float, ...]:
-    """A quantile for each member of an ensemble: the midpoints of `members` strata, shuffled for each pass.
-
-    Latin hypercube sampling (McKay, Beckman and Conover 1979): in each pass every stratum occurs once, so
-    that a small ensemble has the exact median, and no member is lucky or unlucky throughout.
-    """
-    order = sorted(range(members), key=lambda member: hashlib.sha256(f"{iteration}/{member}".encode()).digest())
-    return tuple((stratum + 0.5) / members for stratum in order)

@@ -48,10 +48,20 @@ class Slots:
         self._outbound: Counter[str] = Counter()
         self._inbound: Counter[str | None] = Counter()
 
+    @property
+    def full(self) -> bool:
+        """Whether nothing can start, whatever its hosts."""
+        return self._total >= self._limits.concurrent
+
+    def inbound_full(self) -> frozenset[str]:
+        """Hosts whose inbound slots are all taken."""
+        most = self._limits.inbound
+        return frozenset(host for host, used in self._inbound.items() if host is not None and used >= most)
+
     def blocked(self, source: str, target: str | None) -> Block | None:
         """The first limit in the way of a move, or None if it may start."""
         limits = self._limits
-        if self._total >= limits.concurrent:
+        if self.full:
             return Block("ClusterLimit", f"migration slots: {self._total}/{limits.concurrent} used")
         if (used := self._outbound[source]) >= limits.outbound:
             return Block("OutboundLimit", f"outbound slots of {source}: {used}/{limits.outbound} used")
@@ -62,6 +72,11 @@ class Slots:
     def take(self, source: str, target: str | None) -> None:
         """Count a move that starts, or that runs already (whatever the limits say)."""
         self._count(source, target, 1)
+
+    def take_hosts(self, source: str, target: str) -> None:
+        """Count a move of another pool: it takes slots of its hosts only."""
+        self._outbound[source] += 1
+        self._inbound[target] += 1
 
     def release(self, source: str, target: str | None) -> None:
         """Give back the slots of a move that ended."""

@@ -1,16 +1,13 @@
-"""When passes end: one policy object, and what the hypervisors and their managers do with it, as data.
+"""When passes end: one policy object for what hypervisors and their managers do.
 
-A policy is asked between two passes (`verdict.decide`); its first rule to hit is the reason that
-is recorded. Sources: QEMU 7.2 migration/migration.c; Xen xc_domain_save.c and xg_sr_save.c; Clark et al., NSDI
-2005, section 5; nova/conf/libvirt.py; KubeVirt VEP 248. What vMotion and Hyper-V do is not published in full:
-their presets are modelled.
+A policy is asked between two passes (`rules.decide`); its first rule to hit is the reason that is recorded. `presets`
+has those of the field.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+import math
+from dataclasses import dataclass, field
 from typing import Literal
 
 GIB = 1 << 30
@@ -25,6 +22,7 @@ Reason = Literal[
     "TransferLimit",
     "Stalled",
     "Hopeless",
+    "ProgressTimeout",
     "CompletionTimeout",
     "NeverEnds",
     "NoBandwidth",
@@ -48,30 +46,56 @@ class DowntimeSteps:
         first = most / self.steps
         return first + step * (most - first) / self.steps
 
+    def next_raise(self, seconds: float, memory_bytes: float) -> float:
+        """Seconds at which the limit will next be another one; infinite if it stays."""
+        return _next_step(seconds, self.delay(memory_bytes), self.steps)
+
     def delay(self, memory_bytes: float) -> float:
         """Seconds between two steps."""
         return self.delay_per_gib * max(self.min_gib, memory_bytes / GIB)
 
 
 @dataclass(frozen=True, slots=True)
+class DowntimeTuning:
+    """Raise the limit in even steps from `initial` to `StopPolicy.max_downtime`, in seconds (KubeVirt VEP 291)."""
+
+    initial: float = 0.15
+    steps: int = 7
+    start_after_pass: int = 3
+    """The steps are counted from the beginning of this pass."""
+    cooldown: float = 10.0
+    """Seconds between two steps."""
+
+    def limit(self, most: float, seconds: float) -> float:
+        """Seconds of downtime allowed, `seconds` after that beginning."""
+        step = min(self.steps, int(seconds / self.cooldown))
+        return min(most, self.initial + step * (most - self.initial) / self.steps)
+
+    def next_raise(self, seconds: float) -> float:
+        """Seconds after it at which the limit will next be another one; infinite if it stays."""
+        return _next_step(seconds, self.cooldown, self.steps)
+
+
+@dataclass(frozen=True, slots=True)
 class Stall:
-    """The stall detector of KubeVirt VEP 248."""
+    """The stall detector of KubeVirt VEP 248: until it acts, the downtime limit is the hypervisor's."""
 
-    progress_timeout: float = 60.0
-    """Seconds without a new best before it acts."""
+    progress_timeout: float = 40.0
+    """Seconds: a pass that leaves no less than one that is older is stalled."""
     margin: float = 0.04
-    """A new best is smaller by this share."""
-    relax_decay: float = 0.5
-    """Each time it waits on, it does so for this share of the last wait."""
-    max_downtime: float = 0.9
-    """Switch over at a local minimum that implies no more than this, in seconds."""
+    """No less by this share; and as good as the best pass by this share."""
+    switchover_timeout: float = 60.0
+    """Seconds until it gives up, once it has raised the limit to `StopPolicy.max_downtime`."""
+    ewma_alpha: float = 0.4
+    """Weight of the newest bandwidth in the smoothed one."""
     hopeless_factor: float = 1.5
-    """Give up at once beyond this multiple of it."""
-
-    @property
-    def patience(self) -> float:
-        """Seconds without a new best that all waits come to."""
-        return self.progress_timeout / (1 - self.relax_decay)
+    """Give up at once beyond this multiple of `StopPolicy.max_downtime` (precopyPossibleFactor)."""
+    relax_decay: float = 0.5
+    """Each time it settles for less it waits on for this share of the last wait (patienceWindowDecayFactor)."""
+    search_local_minima: bool = True
+    """Wait for a pass as good as the best before doing anything."""
+    initial_limit: float = 0.3
+    """Seconds of downtime that are allowed before, at most (QEMU's downtime-limit)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +125,18 @@ class Aids:
 
     auto_converge: AutoConverge | None = None
     dirty_limit: float | None = None
-    """Clamp the dirty rate to so many bytes a second."""
+    """Clamp the dirty rate to so many bytes a second, once auto-converge would begin (QEMU dirty-limit)."""
     stun: float | None = None
     """Clamp the dirty rate to this share of the bandwidth once passes stop shrinking (vSphere SDPS)."""
     xbzrle_cache: float | None = None
     """Bytes of old pages kept, to send the difference."""
     compression: float = 1.0
     """Bytes on the wire for each byte of memory (multifd with zlib or zstd)."""
+
+    @property
+    def trigger(self) -> AutoConverge | None:
+        """When the guest is slowed down, by whichever of the two; None for never."""
+        return AutoConverge() if self.auto_converge is None and self.dirty_limit is not None else self.auto_converge
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +157,16 @@ class StopPolicy:
     max_transfer_factor: float | None = None
     """Stop once so many times the memory was sent."""
     stall: Stall | None = None
+    progress_timeout: float | None = None
+    """Seconds without a pass that left less than all before it."""
     completion_timeout_per_gib: float | None = None
     """Seconds for each GiB of memory; less than 1 GiB has the time of 1 GiB."""
-    on_exhausted: Exhausted = "abort"
-    """What follows when a limit is hit before the rest fits."""
+    on_exhausted: tuple[Exhausted, ...] = ("abort",)
+    """What follows when a limit is hit before the rest fits: the first of these that can be done in time, or abort."""
     downtime_steps: DowntimeSteps | None = None
+    downtime_tuning: DowntimeTuning | None = None
     rate: AdaptiveRate | None = None
     aids: Aids = field(default_factory=Aids)
-    post_copy_within: float | None = None
-    """Begin post-copy only if it ends within so many seconds: a failure while it lasts loses the guest."""
     window: float = 0.0
     """Seconds between two looks at what remains while a rate cap is in force; 0 = at every page."""
     burst: float = 0.0
@@ -148,58 +178,13 @@ class StopPolicy:
         if self.max_passes is not None and self.max_passes < 0:
             raise ValueError(f"maxPasses must not be below 0, not {self.max_passes}")
 
-    def downtime_limit(self, seconds: float, memory_bytes: float) -> float | None:
-        """Seconds of downtime allowed after `seconds`."""
-        if self.max_downtime is None or self.downtime_steps is None:
-            return self.max_downtime
-        return self.downtime_steps.limit(self.max_downtime, seconds, memory_bytes)
-
-    def next_raise(self, seconds: float, memory_bytes: float) -> float | None:
-        """Seconds at which the limit will next be another one; None if it stays."""
-        if self.max_downtime is None or self.downtime_steps is None:
-            return None
-        delay = self.downtime_steps.delay(memory_bytes)
-        step = int(seconds / delay) + 1
-        return step * delay if step <= self.downtime_steps.steps else None
-
-    def completion_timeout(self, memory_bytes: float) -> float | None:
-        """Seconds until the passes must have ended."""
+    def completion_timeout(self, memory_bytes: float) -> float:
+        """Seconds until the passes must have ended; infinite without such a limit."""
         if self.completion_timeout_per_gib is None:
-            return None
+            return math.inf
         return self.completion_timeout_per_gib * max(1.0, memory_bytes / GIB)
 
 
-_MBIT = 1e6 / 8
-_QEMU = StopPolicy(end_pass_at="threshold", switchover_bandwidth="measured", window=0.1, burst=0.05)
-"""BUFFER_DELAY and MAX_WAIT: a rate cap counts in windows of 100 ms, a pass looks up after each burst of 50 ms."""
-
-PRESETS: Mapping[str, StopPolicy] = MappingProxyType(
-    {
-        "textbook": StopPolicy(),
-        "xen-legacy": StopPolicy(
-            max_downtime=None,
-            min_dirty_pages=50,
-            non_shrinking=True,
-            max_passes=29,
-            max_transfer_factor=3.0,
-            on_exhausted="stopAndCopy",
-        ),
-        "xen": StopPolicy(max_downtime=None, min_dirty_pages=50, max_passes=5, on_exhausted="stopAndCopy"),
-        "qemu": _QEMU,
-        "vmotion": StopPolicy(max_downtime=0.5, aids=Aids(stun=0.9)),
-        "hyperv": StopPolicy(max_downtime=None, min_dirty_pages=50, max_passes=10, on_exhausted="stopAndCopy"),
-        "clark": StopPolicy(
-            max_downtime=None,
-            min_remaining_bytes=256 << 10,
-            rate=AdaptiveRate(start=100 * _MBIT, step=50 * _MBIT, most=500 * _MBIT),
-            on_exhausted="stopAndCopy",
-        ),
-        "nova": replace(
-            _QEMU,
-            max_downtime=0.5,
-            completion_timeout_per_gib=800.0,
-            downtime_steps=DowntimeSteps(steps=10, delay_per_gib=75.0),
-        ),
-        "kubevirt-vep248": replace(_QEMU, stall=Stall(), completion_timeout_per_gib=150.0),
-    }
-)
+def _next_step(seconds: float, delay: float, steps: int) -> float:
+    step = int(seconds / delay) + 1
+    return step * delay if step <= steps else math.inf
