@@ -51,6 +51,11 @@ BASE: dict[str, dict[str, Any]] = {
         ]
     },
     "PlacementGroup": {"policy": "AntiAffinity", "topologyKey": "Rack"},
+    "UsageRecord": {"month": "2026-11"},
+    "MigrationPolicy": {
+        "selectors": {"namespaceSelector": {"team": "shop"}, "virtualMachineSelector": {"tier": "gold"}},
+        "maxDowntimeMs": 500,
+    },
     "VirtualMachine": {
         "flavorRef": {"name": "m1.small"},
         "imageRef": {"name": "debian"},
@@ -104,6 +109,11 @@ def spread(**constraint: Any) -> dict[str, Any]:
     return {"placement": {"topologySpread": [{"topologyKey": "Rack", "labelSelector": WEB} | constraint]}}
 
 
+def detecting(**changes: Any) -> dict[str, Any]:
+    """The base policy with a stall detector."""
+    return {"stallDetector": changes}
+
+
 NEW_FLAVOR = "create a new flavor and point spec.flavorRef of the VMs at it"
 NEW_GROUP = "create a new placement group and point spec.placement.placementGroupName of the VMs at it"
 NEW_MIGRATION = "cancel this migration and create another"
@@ -123,6 +133,12 @@ NO_KEY = (
     "tolerations[].key is empty, which needs operator Exists (every taint is tolerated): set key, the taint's,"
     " or operator Exists"
 )
+NO_ZSTD = "compression is not modelled together with post-copy: set compression none or allowPostCopy false"
+RAMP = (
+    "downtimeTuning.initialMs (150 unless set) must not be above maxDowntimeMs, which the ramp rises to: lower"
+    " initialMs or raise maxDowntimeMs"
+)
+BYTES = "bandwidthPerMigration is in bytes a second: set 0 (no limit) or at least 1Mi, such as 64Mi"
 EFFECTS = 'supported values: "NoSchedule", "PreferNoSchedule"'
 RATIO = r"should match '^[0-9]+(\.[0-9]{1,6})?$'"
 QUANTITY = r"should match '^[0-9]+(\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$'"
@@ -602,6 +618,77 @@ CREATED = [
         "spec.maxPerDomain",
         "should be greater than or equal to 1",
     ),
+    # UsageRecord
+    Case("UsageRecord", "an estate", {"namespace": "team-a"}),
+    Case("UsageRecord", "a month that is none", {"month": "2026-13"}, "spec.month", "should match"),
+    Case("UsageRecord", "no month", {"month": None}, "spec.month", "Required value"),
+    # MigrationPolicy
+    Case("MigrationPolicy", "for every VM", {"selectors": {"namespaceSelector": None, "virtualMachineSelector": None}}),
+    Case(
+        "MigrationPolicy",
+        "everything said",
+        {
+            "weight": 1000,
+            "bandwidthPerMigration": "64Mi",
+            "completionTimeoutPerGiB": 800,
+            "progressTimeout": 60,
+            "allowAutoConverge": True,
+            "allowPostCopy": True,
+            "allowWorkloadDisruption": True,
+            "compression": "none",
+            "downtimeTuning": {"initialMs": 500, "steps": 1, "startAfterIteration": 1, "cooldownSeconds": 1},
+            "stallDetector": {"stallMargin": 0, "ewmaAlpha": "1", "searchLocalMinima": False},
+        },
+    ),
+    Case("MigrationPolicy", "ramp and detector as they are", {"downtimeTuning": {}, "stallDetector": {}}),
+    Case("MigrationPolicy", "no limit of bandwidth", {"bandwidthPerMigration": "0"}),
+    Case("MigrationPolicy", "compressed", {"compression": "zstd", "allowPostCopy": False}),
+    Case("MigrationPolicy", "for nobody in particular", {"selectors": None}, "spec.selectors", "Required value"),
+    Case("MigrationPolicy", "a weight too high", {"weight": 1001}, "spec.weight", "less than or equal to 1000"),
+    Case("MigrationPolicy", "bits", {"bandwidthPerMigration": "1Gbit"}, "spec.bandwidthPerMigration", QUANTITY),
+    Case("MigrationPolicy", "mere bytes", {"bandwidthPerMigration": "64"}, "spec.bandwidthPerMigration", BYTES),
+    Case(
+        "MigrationPolicy",
+        "half an hour",
+        {"maxDowntimeMs": 2000001},
+        "spec.maxDowntimeMs",
+        "less than or equal to 2000000",
+    ),
+    Case(
+        "MigrationPolicy", "another compression", {"compression": "lz4"}, "spec.compression", 'values: "none", "zstd"'
+    ),
+    Case("MigrationPolicy", "compressed post-copy", {"compression": "zstd", "allowPostCopy": True}, "spec", NO_ZSTD),
+    Case("MigrationPolicy", "a ramp down", {"downtimeTuning": {"initialMs": 501}}, "spec", RAMP),
+    Case("MigrationPolicy", "the default ramp down", {"maxDowntimeMs": 100, "downtimeTuning": {}}, "spec", RAMP),
+    Case(
+        "MigrationPolicy",
+        "a ramp of no steps",
+        {"downtimeTuning": {"steps": 0}},
+        "spec.downtimeTuning.steps",
+        "equal to 1",
+    ),
+    Case("MigrationPolicy", "a share of words", detecting(ewmaAlpha="often"), "spec.stallDetector.ewmaAlpha", RATIO),
+    Case(
+        "MigrationPolicy",
+        "nothing new heard",
+        detecting(ewmaAlpha="0.0"),
+        "spec.stallDetector.ewmaAlpha",
+        "stallDetector.ewmaAlpha must be above 0 and at most 1, such as 0.4",
+    ),
+    Case(
+        "MigrationPolicy",
+        "given up within the limit",
+        detecting(precopyPossibleFactor="0.5"),
+        "spec.stallDetector.precopyPossibleFactor",
+        "stallDetector.precopyPossibleFactor must be at least 1 (1.5: half above the limit)",
+    ),
+    Case(
+        "MigrationPolicy",
+        "endless patience",
+        detecting(patienceWindowDecayFactor="1"),
+        "spec.stallDetector.patienceWindowDecayFactor",
+        "stallDetector.patienceWindowDecayFactor must be below 1, or a stalled copy would wait for ever",
+    ),
     # VirtualMachine
     Case("VirtualMachine", "booting from a volume", {"imageRef": None, "volumes": [DISK | {"bootOrder": 1}]}),
     Case("VirtualMachine", "halted and protected", {"runStrategy": "Halted", "deletionProtection": True}),
@@ -764,6 +851,16 @@ CREATED = [
     # VirtualMachineMigration
     Case("VirtualMachineMigration", "any target", {"targetHostName": None}),
     Case(
+        "VirtualMachineMigration", "by a policy, for an hour", {"policyName": "gold", "ttlSecondsAfterFinished": 3600}
+    ),
+    Case(
+        "VirtualMachineMigration",
+        "gone before it ended",
+        {"ttlSecondsAfterFinished": -1},
+        "spec.ttlSecondsAfterFinished",
+        "should be greater than or equal to 0",
+    ),
+    Case(
         "VirtualMachineMigration",
         "two ways to choose a target",
         {"addedNodeSelector": {"zone": "z1"}},
@@ -839,11 +936,104 @@ CREATED = [
         "spec.limits.maxConcurrent",
         "should be greater than or equal to 1",
     ),
+    Case("MigrationPlan", "waits for somebody's approval", {"approval": "Manual"}),
+    Case("MigrationPlan", "approved at once", {"approval": "Manual", "approved": True}),
+    Case(
+        "MigrationPlan",
+        "everything a user may ask for",
+        {
+            "order": "SmallestFirst",
+            "window": {"notBefore": "2026-11-21T22:00:00Z", "notAfter": "2026-11-22T04:00:00.5Z"},
+            "limits": {"maxTotalDowntime": "30s", "maxDuration": "1h30m"},
+            "failurePolicy": "Rollback",
+            "policyName": "post-copy",
+            "overrides": {"maxDowntimeMs": 500, "allowPostCopy": True},
+            "ttlSecondsAfterFinished": 0,
+        },
+    ),
+    Case("MigrationPlan", "a window that never closes", {"window": {"notBefore": "2026-11-21T22:00:00Z"}}),
+    Case(
+        "MigrationPlan",
+        "approved without being asked",
+        {"approved": True},
+        "spec",
+        "approved is only meaningful with approval Manual: set approval: Manual or remove approved",
+    ),
+    Case(
+        "MigrationPlan",
+        "a window without edges",
+        {"window": {}},
+        "spec.window",
+        "set window.notBefore, window.notAfter or both",
+    ),
+    Case(
+        "MigrationPlan",
+        "a window that closes before it opens",
+        {"window": {"notBefore": "2026-11-21T22:00:00Z", "notAfter": "2026-11-21T22:00:00Z"}},
+        "spec.window",
+        "window.notBefore must precede window.notAfter",
+    ),
+    Case(
+        "MigrationPlan",
+        "no pause at all",
+        {"limits": {"maxTotalDowntime": "0s"}},
+        "spec.limits.maxTotalDowntime",
+        "limits.maxTotalDowntime must be above 0, such as 30s",
+    ),
+    Case(
+        "MigrationPlan",
+        "no time at all",
+        {"limits": {"maxDuration": "0h0m"}},
+        "spec.limits.maxDuration",
+        "limits.maxDuration must be above 0, such as 30m",
+    ),
+    Case(
+        "MigrationPlan",
+        "an unknown order",
+        {"order": "Random"},
+        "spec.order",
+        'supported values: "SmallestFirst", "LargestFirst", "ShortestDowntimeFirst", "PriorityFirst", "AsListed"',
+    ),
+    Case(
+        "MigrationPlan",
+        "an unknown answer to failure",
+        {"failurePolicy": "Retry"},
+        "spec.failurePolicy",
+        'supported values: "Continue", "Stop", "Rollback"',
+    ),
+    Case(
+        "MigrationPlan",
+        "gone before it has ended",
+        {"ttlSecondsAfterFinished": -1},
+        "spec.ttlSecondsAfterFinished",
+        "should be greater than or equal to 0",
+    ),
+    Case(
+        "MigrationPlan",
+        "overrides that exclude each other",
+        {"overrides": {"allowPostCopy": True, "compression": "zstd"}},
+        "spec.overrides",
+        "compression is not modelled together with post-copy",
+    ),
 ]
 
 WIDER = subnet(cidr="10.0.0.0/16", gatewayIP="10.0.0.1")
 
 CHANGED = [
+    Case(
+        "UsageRecord",
+        "another month",
+        {"month": "2026-12"},
+        "spec.month",
+        "month is immutable: the operator creates a record for each month",
+    ),
+    Case(
+        "UsageRecord",
+        "another's",
+        {"namespace": "team-a"},
+        "spec",
+        "namespace cannot be added or removed: the operator creates a record for each month",
+    ),
     Case("NodePool", "scaled", {"replicas": 12}),
     Case("NodePool", "another template", {"template": {"memory": "512Gi"}}),
     Case("Host", "drained", {"maintenance": {"mode": "Drain"}}),
@@ -946,6 +1136,12 @@ CHANGED = [
         "spec.topologyKey",
         f"topologyKey is immutable: {NEW_GROUP}",
     ),
+    Case(
+        "MigrationPolicy",
+        "for other VMs, more gently",
+        {"selectors": {"namespaceSelector": None}, "maxDowntimeMs": 300},
+    ),
+    Case("MigrationPolicy", "a ramp from above", {"downtimeTuning": {"initialMs": 900}}, "spec", RAMP),
     Case("VirtualMachine", "placed anew at its next start", near(topologyKey="FailureDomain")),
     Case("VirtualMachine", "resized and halted", {"flavorRef": {"name": "m1.large"}, "runStrategy": "Halted"}),
     Case("VirtualMachine", "a disk more", {"volumes": [DISK, {"name": "log", "volumeRef": {"name": "log"}}]}),
@@ -971,6 +1167,7 @@ CHANGED = [
         "volumes[].template is immutable: to grow the disk, raise spec.size of the Volume made from it",
     ),
     Case("VirtualMachineMigration", "cancelled", {"cancel": True}),
+    Case("VirtualMachineMigration", "another policy", {"policyName": "gold", "ttlSecondsAfterFinished": 60}),
     Case(
         "VirtualMachineMigration",
         "another VM",
@@ -1017,6 +1214,16 @@ CHANGED_WHILE_MIGRATING = [
     Case("MigrationPlan", "other VMs", {"virtualMachines": [{"name": "x"}]}, "", frozen("virtualMachines")),
     Case("MigrationPlan", "another target", {"target": {"hostNames": ["p1-5"]}}, "", frozen("target")),
     Case("MigrationPlan", "a dry run after all", {"mode": "DryRun"}, "", frozen("mode")),
+    Case("MigrationPlan", "other settings", {"overrides": {"maxDowntimeMs": 100}}, "", frozen("overrides")),
+    Case("MigrationPlan", "a larger budget", {"limits": {"maxTotalDowntime": "5m"}, "failurePolicy": "Stop"}),
+    Case("MigrationPlan", "a longer window", {"window": {"notAfter": "2027-01-01T00:00:00Z"}}),
+    Case(
+        "MigrationPlan",
+        "approval asked for too late",
+        {"approval": "Manual"},
+        "",
+        "approved cannot be withdrawn once execution has begun: set spec.paused, or spec.cancel",
+    ),
 ]
 
 CHANGED_WHILE_CANCELLING = [

@@ -71,9 +71,9 @@ class Drain(Model):
     remaining_bytes: Bytes = 0
     """Memory still to be copied."""
     estimated_completion_time: Annotated[str, Field(max_length=40)] | None = None
-    """When the host should be empty, RFC 3339."""
+    """When the host should be empty, RFC 3339; absent while VMs cannot leave."""
     blocked_by: Annotated[tuple[Message, ...], Field(max_length=64)] = ()
-    """VMs that cannot leave, as namespace/name: reason."""
+    """VMs that cannot leave, as namespace/name: reason; known before the first one moves."""
 
 
 class HostStatus(Status):

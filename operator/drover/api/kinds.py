@@ -9,10 +9,13 @@ from drover.api.host import Host
 from drover.api.image import Image
 from drover.api.meta import AnyResource, dump
 from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationpolicy import MigrationPolicy
+from drover.api.namespace import Namespace
 from drover.api.network import Network
 from drover.api.nodepool import NodePool
 from drover.api.placementgroup import PlacementGroup
 from drover.api.priorityclass import PriorityClass
+from drover.api.usagerecord import UsageRecord
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.api.volume import Volume
@@ -27,14 +30,20 @@ KINDS: dict[str, type[AnyResource]] = {
         Volume,
         Network,
         PlacementGroup,
+        MigrationPolicy,
         VirtualMachine,
         VirtualMachineMigration,
         MigrationPlan,
+        UsageRecord,
     )
 }
 """Every kind of Drover's own by its name, referred-to kinds before those that refer to them."""
 
-WATCHED: dict[str, type[AnyResource]] = {PriorityClass.KIND: PriorityClass, **KINDS}
+WATCHED: dict[str, type[AnyResource]] = {
+    PriorityClass.KIND: PriorityClass,
+    Namespace.KIND: Namespace,
+    **KINDS,
+}
 """Every kind the operator reads: Kubernetes' own that it only watches, and Drover's, in the same order."""
 
 BY_PLURAL: dict[str, type[AnyResource]] = {kind.PLURAL: kind for kind in KINDS.values()}

@@ -170,7 +170,7 @@ class Resource(Model, Generic[SpecT, StatusT]):
 
     @classmethod
     def api_version(cls) -> str:
-        return f"{cls.GROUP}/{cls.VERSION}"
+        return f"{cls.GROUP}/{cls.VERSION}" if cls.GROUP else cls.VERSION  # core Kubernetes has no group
 
     @property
     def key(self) -> Key:

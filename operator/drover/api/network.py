@@ -8,6 +8,7 @@ from pydantic import Field
 
 from drover.api.meta import Model, Resource, Status
 from drover.api.schema import Column, Count, ListMap, Rule, ShortName, immutable
+from drover.api.usage import MeteredUsage
 
 NetworkType = Literal["Overlay"]
 NetworkPhase = Literal["Pending", "Active", "Down", "Failed", "Terminating"]
@@ -121,6 +122,8 @@ class NetworkStatus(Status):
     """Addresses that VMs hold."""
     ports: Count = 0
     """VM interfaces on the network."""
+    usage: MeteredUsage | None = None
+    """What is charged for it: the addresses that VMs hold, of whatever namespace."""
     leader_epoch: Count | None = None
     """The operator instance that last owned this object, for fencing."""
 

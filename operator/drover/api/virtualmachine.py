@@ -27,6 +27,7 @@ from drover.api.schema import (
     immutable,
     name_at_most,
 )
+from drover.api.usage import MAX_PENDING, PendingUsage
 
 RunStrategy = Literal["Always", "RerunOnFailure", "Once", "Manual", "Halted"]
 RestartPriority = Literal["Highest", "High", "Medium", "Low", "Lowest"]
@@ -308,6 +309,10 @@ class MigrationSummary(Model):
     """The one that ended last."""
     last_result: LastMigrationResult | None = None
     """How it ended."""
+    count_24h: Annotated[Count, Field(alias="count24h")] = 0
+    """Live moves in the 24 h (model time) before the last migration ended."""
+    moved_at: Annotated[tuple[Time, ...], Field(max_length=100)] = ()
+    """When these were, newest last; at most 100 are kept."""
 
 
 class OpenUsage(Model):
@@ -344,6 +349,8 @@ class ClosedUsage(Model):
     """Byte-milliseconds of root disk."""
     instance_millis: BigInteger = 0
     """Milliseconds the VM ran."""
+    migration_bytes: BigInteger = 0
+    """Bytes sent by its live migrations."""
 
 
 class Usage(Model):
@@ -353,6 +360,8 @@ class Usage(Model):
     """The interval that is running."""
     closed: ClosedUsage = ClosedUsage()
     """Totals of those that have ended."""
+    pending: Annotated[tuple[PendingUsage, ...], Field(max_length=MAX_PENDING)] = ()
+    """Those that have ended and are not in a UsageRecord yet, oldest first; normally none."""
 
 
 class VirtualMachineStatus(Status):

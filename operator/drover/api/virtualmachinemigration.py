@@ -8,6 +8,7 @@ from pydantic import Field
 
 from drover.api.hardware import DeviceCounts
 from drover.api.meta import Model, Resource, Status, Time
+from drover.api.migrationsettings import MigrationSettings
 from drover.api.schema import (
     Bytes,
     Column,
@@ -24,7 +25,7 @@ from drover.api.schema import (
 )
 
 MigrationPriority = Literal["SystemCritical", "UserTriggered", "SystemMaintenance"]
-MigrationMode = Literal["PreCopy", "Paused"]
+MigrationMode = Literal["PreCopy", "PostCopy", "Paused"]
 MigrationPhase = Literal[
     "Pending",
     "Scheduling",
@@ -33,6 +34,7 @@ MigrationPhase = Literal[
     "TargetReady",
     "PreCopy",
     "StopAndCopy",
+    "PostCopy",
     "Commitment",
     "Activation",
     "Succeeded",
@@ -53,9 +55,11 @@ FailureReason = Literal[
     "OtherMigrationInProgress",
     "NotMigratable",
     "Cancelled",
+    "PostCopyInterrupted",
 ]
-BlockedBy = Literal["ClusterLimit", "OutboundLimit", "InboundLimit", "Bandwidth", "Capacity", "None"]
-Verdict = Literal["Converges", "DoesNotConverge", "Blocked"]
+BlockedBy = Literal["ClusterLimit", "OutboundLimit", "InboundLimit", "Capacity", "Policy", "Window", "Plan", "None"]
+Verdict = Literal["Converges", "ConvergesWithLongerDowntime", "DoesNotConverge", "Blocked"]
+AbortStatus = Literal["Aborting", "Succeeded", "Failed"]
 
 _NEW_MIGRATION = "cancel this migration and create another"
 
@@ -70,6 +74,8 @@ class VirtualMachineMigrationSpec(Model):
         ),
         fixed_presence("targetHostName", _NEW_MIGRATION),
         fixed_presence("addedNodeSelector", _NEW_MIGRATION),
+        fixed_presence("preferredTargetHostName", _NEW_MIGRATION),
+        fixed_presence("turn", _NEW_MIGRATION),
         fixed_presence("planName", "the plan sets it when it creates the migration"),
         fixed_presence("planNamespace", "the plan sets it when it creates the migration"),
     )
@@ -78,10 +84,20 @@ class VirtualMachineMigrationSpec(Model):
     """The VM to move, in this namespace. Immutable."""
     target_host_name: Annotated[ObjectName | None, immutable("targetHostName", _NEW_MIGRATION)] = None
     """The host to move it to; chosen by placement when absent. Immutable."""
+    preferred_target_host_name: Annotated[ObjectName | None, immutable("preferredTargetHostName", _NEW_MIGRATION)] = (
+        None
+    )
+    """The host to move it to if it still fits there, else placement chooses; a plan sets it to what it planned.
+    Immutable."""
     added_node_selector: Annotated[NodeSelector | None, immutable("addedNodeSelector", _NEW_MIGRATION)] = None
     """Labels the target must carry beside the VM's own selector. Immutable."""
     priority: MigrationPriority = "UserTriggered"
     """Its place in the queue."""
+    policy_name: ObjectName | None = None
+    """The MigrationPolicy it is done by, read when the copy begins; the most specific that matches the VM when
+    absent."""
+    turn: Annotated[int | None, Field(ge=0), immutable("turn", _NEW_MIGRATION)] = None
+    """Its place among migrations of one priority created in the same second: what a plan orders. Immutable."""
     plan_name: Annotated[ObjectName | None, immutable("planName", _NEW_MIGRATION)] = None
     """The MigrationPlan that made it. Immutable."""
     plan_namespace: Annotated[NamespaceName | None, immutable("planNamespace", _NEW_MIGRATION)] = None
@@ -89,7 +105,10 @@ class VirtualMachineMigrationSpec(Model):
     cancel: Annotated[
         bool, Rule("self || !oldSelf", "cancel cannot be withdrawn: create a new VirtualMachineMigration")
     ] = False
-    """True: give up and leave the VM on its source; too late once Commitment is reached."""
+    """True: give up and leave the VM on its source; too late once the guest may run on the target
+    (PostCopy, Commitment)."""
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31_536_000)] | None = None
+    """Seconds after its end at which this object is deleted; unset: it stays among the newest 5 of its VM."""
 
 
 class MigrationClaim(Model):
@@ -128,15 +147,23 @@ class MigrationProgress(Model):
     """How fast the guest dirties memory."""
     bandwidth_bytes_per_second: Bytes = 0
     """How fast memory is sent."""
+    throttle_percent: Percent = 0
+    """How much auto-converge slows the guest's CPUs."""
+    downtime_limit_milliseconds: Annotated[float, Field(ge=0)] | None = None
+    """The pause allowed at present; it rises with the ramp."""
     eta_seconds: Annotated[float, Field(ge=0)] | None = None
     """Model seconds to the end, as far as known."""
     elapsed_seconds: Annotated[float, Field(ge=0)] = 0.0
     """Model seconds since the copy began."""
+    last_update_time: Time | None = None
+    """When these figures were true."""
 
 
 class Quantiles(Model):
-    """Two quantiles of a prediction."""
+    """Quantiles of a prediction."""
 
+    p10: Annotated[float, Field(ge=0)] | None = None
+    """Not reached in one of ten."""
     p50: Annotated[float, Field(ge=0)]
     """Median."""
     p90: Annotated[float, Field(ge=0)]
@@ -151,13 +178,20 @@ class MigrationEstimate(Model):
     duration_seconds: Quantiles | None = None
     """From the first pass to activation."""
     downtime_milliseconds: Quantiles | None = None
-    """The guest's pause."""
+    """The guest's pause, as the source counts it."""
+    blackout_milliseconds: Quantiles | None = None
+    """From the guest's pause to its first instruction on the target, with what still waits on the link."""
     passes: Count = 0
     """Pre-copy passes (median)."""
     bandwidth_bytes_per_second: Bytes = 0
     """Bandwidth assumed."""
     verdict: Verdict
-    """Whether the copy ends: Converges, DoesNotConverge, or Blocked (cannot begin)."""
+    """Whether the copy ends: Converges, ConvergesWithLongerDowntime than is allowed, DoesNotConverge, or Blocked
+    (cannot begin)."""
+    reason: Text | None = None
+    """The rule expected to end the passes."""
+    message: Message | None = None
+    """The verdict with its numbers, and what would help."""
     limited_by: Text | None = None
     """What limits it, such as the dirty rate or a host's card."""
     warnings: Annotated[tuple[Message, ...], Field(max_length=16)] = ()
@@ -168,24 +202,32 @@ class MigrationResult(Model):
     """What happened, in model time, beside what was predicted."""
 
     downtime_milliseconds: Annotated[float, Field(ge=0)] = 0.0
-    """The guest's pause."""
+    """The guest's pause, as the source counts it."""
+    blackout_milliseconds: Annotated[float, Field(ge=0)] | None = None
+    """From the guest's pause to its first instruction on the target, with what still waited on the link."""
     duration_seconds: Annotated[float, Field(ge=0)] = 0.0
     """From the first pass to activation."""
     transferred_bytes: Bytes = 0
     """Bytes sent, all passes."""
     passes: Count = 0
     """Pre-copy passes."""
+    verdict: Verdict | None = None
+    """How the copy ended."""
+    reason: Text | None = None
+    """The rule that ended the passes."""
     duration_error_percent: float | None = None
     """(outcome - predicted median) / predicted median, in percent."""
     downtime_error_percent: float | None = None
     """The same for the pause."""
+    transfer_error_percent: float | None = None
+    """The same for the bytes sent."""
 
 
 class MigrationQueue(Model):
     """Why the migration waits."""
 
     position: Count = 0
-    """Place in the queue, from 1; 0 when not queued."""
+    """Place in the queue when this was written, from 1; 0 when not queued. A change of place alone is not written."""
     blocked_by: BlockedBy = "None"
     """What is missing."""
     message: Message | None = None
@@ -210,9 +252,16 @@ class VirtualMachineMigrationStatus(Status):
     end_timestamp: Time | None = None
     """When a final phase was reached."""
     mode: MigrationMode | None = None
-    """PreCopy while the guest runs, Paused while the last pages are sent."""
+    """PreCopy while the guest runs on the source, Paused while it does not run, PostCopy while it runs on the target
+    and pulls its pages."""
+    policy_name: ObjectName | None = None
+    """The MigrationPolicy it is done by; absent where none matches."""
+    settings: MigrationSettings | None = None
+    """What that policy and the plan's overrides said when the copy began; they hold to its end."""
     transition_started_at: Time | None = None
     """When the driver's work of the present phase began."""
+    checkpoint: Annotated[str, Field(max_length=8192)] | None = None
+    """What the modelled hypervisor needs to go on after the operator restarts."""
     progress: MigrationProgress | None = None
     """How far the copy is."""
     estimate: MigrationEstimate | None = None
@@ -223,6 +272,8 @@ class VirtualMachineMigrationStatus(Status):
     """Why it waits."""
     abort_requested: bool = False
     """Cancelling was asked for and is under way."""
+    abort_status: AbortStatus | None = None
+    """What became of a request to cancel; Failed: it came too late."""
     failure_reason: FailureReason | None = None
     """Why it failed, as one word of a closed set."""
     attempts: Count = 0
@@ -249,6 +300,7 @@ class VirtualMachineMigration(Resource[VirtualMachineMigrationSpec, VirtualMachi
         Column("Pass", ".status.progress.iteration", "integer", 1),
         Column("Mode", ".status.mode", priority=1),
         Column("Priority", ".spec.priority", priority=1),
+        Column("Policy", ".status.policyName", priority=1),
         Column("Blocked-by", ".status.queue.blockedBy"),
         Column("Reason", ".status.failureReason"),
     )

@@ -18,6 +18,7 @@ from drover.api.schema import (
     immutable,
     quantity_rule,
 )
+from drover.api.usage import MeteredUsage
 
 AccessMode = Literal["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany"]
 BindingMode = Literal["Immediate", "WaitForFirstConsumer"]
@@ -106,6 +107,8 @@ class VolumeStatus(Status):
     """When the growth under way began."""
     attachments: Annotated[tuple[VolumeAttachment, ...], ListMap(("virtualMachine",)), Field(max_length=64)] = ()
     """The VMs that hold it; at most one for ReadWriteOnce."""
+    usage: MeteredUsage | None = None
+    """What is charged for it: its capacity, from provisioned until gone."""
 
 
 class Volume(Resource[VolumeSpec, VolumeStatus]):

@@ -13,9 +13,11 @@ SPECS: dict[str, dict[str, Any]] = {
     "Volume": {"size": "10Gi"},
     "Network": {"subnets": [{"name": "a", "cidr": "10.0.0.0/24"}]},
     "PlacementGroup": {"policy": "AntiAffinity"},
+    "MigrationPolicy": {"selectors": {"virtualMachineSelector": {"tier": "gold"}}},
     "VirtualMachine": {"flavorRef": {"name": "m1.small"}, "imageRef": {"name": "debian"}},
     "VirtualMachineMigration": {"virtualMachineName": "web-1"},
     "MigrationPlan": {"virtualMachines": [{"name": "web-1"}]},
+    "UsageRecord": {"month": "2026-11"},
 }
 
 

@@ -119,7 +119,7 @@ def test_instants_keep_their_microseconds_on_the_wire() -> None:
 
 def test_a_plan_is_frozen_in_every_phase_but_those_before_work() -> None:
     phases = set(migrationplan.PlanPhase.__args__)  # type: ignore[attr-defined]
-    assert phases - set(WORK_BEGUN) == {"Pending", "Planned", "Queued"}
+    assert phases - set(WORK_BEGUN) == {"Pending", "Planned", "AwaitingApproval", "Queued"}
 
 
 def fields(schema: dict[str, Any], path: str = "") -> dict[str, dict[str, Any]]:

@@ -49,7 +49,7 @@ def test_a_value_the_api_server_would_refuse_does_not_parse(fields: dict[str, An
 
 
 def test_it_is_watched_and_not_among_drovers_own_kinds() -> None:
-    assert WATCHED.keys() == KINDS.keys() | {"PriorityClass"}
+    assert WATCHED.keys() - KINDS.keys() == {"PriorityClass", "Namespace"}
     assert PriorityClass.PLURAL not in BY_PLURAL
     assert "priorityclasses.yaml" not in crd.render()
 
