@@ -9,7 +9,6 @@ from worlds import (
     HARDWARE,
     NOW,
     assert_settled,
-    condition,
     edited,
     host,
     later,
@@ -17,7 +16,6 @@ from worlds import (
     migration,
     moving,
     placed,
-    plan,
     pool,
     reasons,
     taken,
@@ -27,27 +25,11 @@ from worlds import (
 )
 
 from drover.api.host import Host
-from drover.api.migrationplan import MigrationPlan
 from drover.control.host import CONTROLLER, reconcile
-from drover.control.outcome import Create, Delete, Outcome, PatchSpec
-from drover.control.world import DEFAULT_NAMESPACE, World
+from drover.control.outcome import Outcome
+from drover.control.world import World
 
 DRAIN = {"mode": "Drain"}
-
-
-def drain_plan(name: str = "drain-p1-0-1", status: dict[str, Any] | None = None, **fields: Any) -> MigrationPlan:
-    labels = {"drover.dev/trigger": "drain"}
-    return plan(name, namespace=DEFAULT_NAMESPACE, host_name="p1-0", labels=labels, status=status, **fields)
-
-
-def ended_plan(name: str = "drain-p1-0-1", at: float = 0, reason: str = "NoTarget") -> MigrationPlan:
-    rows = [{"virtualMachine": "a", "namespace": "default", "phase": "Failed", "reason": reason}]
-    ending = {"phase": "Failed", "endTimestamp": later(at).isoformat(), "migrations": rows}
-    return drain_plan(name, {"observedGeneration": 1, "total": 1, "failed": 1, **ending})
-
-
-def created(outcome: Outcome) -> list[str]:
-    return [child.resource.name for child in outcome.children if isinstance(child, Create)]
 
 
 # Up and down
@@ -161,194 +143,16 @@ def test_a_host_that_shrank_under_its_vms_says_by_how_much() -> None:
     assert "memory 12Gi of 7.5Gi" in message(outcome, "Overcommitted")
 
 
-# Drain
-
-
-def draining(machine: Host, *others: Any) -> World:
-    return world_of(pool(), machine, *others)
-
-
-def test_an_empty_host_goes_straight_into_maintenance() -> None:
-    machine = host(maintenance=DRAIN)
-    world = draining(machine)
-    outcome = reconcile(machine, world, NOW)
-    assert outcome.status is not None
-    assert outcome.status.phase == "Maintenance"
-    assert reasons(outcome) == {
-        "Ready": ("True", "HostReady"),
-        "Schedulable": ("False", "InMaintenance"),
-        "Drained": ("True", "Drained"),
-    }
-    assert outcome.children == ()
-    assert "DrainCompleted" in told(outcome)
-    assert_settled(reconcile, machine, world, NOW)
-
-
-def test_a_drain_makes_one_plan_for_the_host() -> None:
-    machine = host(maintenance={"mode": "Drain", "priority": "UserTriggered"}, generation=4)
-    world = draining(machine, vm("a", status=placed()), vm("b", status=placed(memory="2Gi")))
-    outcome = reconcile(machine, world, NOW)
-    (child,) = outcome.children
-    assert isinstance(child, Create)
-    made = child.resource
-    assert isinstance(made, MigrationPlan)
-    assert (made.namespace, made.name) == (DEFAULT_NAMESPACE, "drain-p1-0-4")
-    assert made.metadata.labels == {"drover.dev/trigger": "drain"}
-    assert (made.spec.host_name, made.spec.priority, made.spec.mode) == ("p1-0", "UserTriggered", "Execute")
-    assert outcome.status is not None
-    assert outcome.status.phase == "Draining"
-    assert outcome.status.drain.plan_ref.name == "drain-p1-0-4"
-    assert outcome.status.drain.remaining_virtual_machines == 2
-    assert outcome.status.drain.remaining_bytes == 6 * 2**30
-    assert reasons(outcome)["Drained"] == ("False", "InProgress")
-    assert reasons(outcome)["Reconciling"] == ("True", "Draining")
-    assert "DrainStarted" in told(outcome)
-
-
-def test_the_plan_keeps_its_name_when_the_host_is_edited_meanwhile() -> None:
-    machine = host(maintenance=DRAIN, generation=4)
-    world = draining(machine, vm("a", status=placed()))
-    machine = taken(world, machine, reconcile(machine, world, NOW))
-    again = reconcile(edited(machine, spec={"unschedulable": True}), world, NOW)
-    assert created(again) == ["drain-p1-0-4"]
-
-
-def test_a_plan_that_a_crash_left_behind_is_taken_up() -> None:
-    machine = host(maintenance=DRAIN, generation=9)
-    outcome = reconcile(machine, draining(machine, vm("a", status=placed()), drain_plan("drain-p1-0-4")), NOW)
-    assert outcome.children == ()
-    assert outcome.status is not None
-    assert outcome.status.drain.plan_ref.name == "drain-p1-0-4"
-
-
-def test_somebody_elses_plan_for_the_host_is_not_the_drains() -> None:
-    machine = host(maintenance=DRAIN)
-    other = plan("by-hand", namespace=DEFAULT_NAMESPACE, host_name="p1-0")
-    assert created(reconcile(machine, draining(machine, vm("a", status=placed()), other), NOW)) == ["drain-p1-0-1"]
-
-
-def test_progress_and_the_expected_end_come_from_the_plan() -> None:
-    machine = host(maintenance=DRAIN)
-    estimate = {"verdict": "Converges", "durationSeconds": {"p50": 90, "p90": 120}}
-    running = {"phase": "Migrating", "total": 3, "succeeded": 2, "estimate": estimate}
-    moves = drain_plan(status={**running, "startTimestamp": NOW.isoformat()})
-    world = world_of(pool(driver={"time_scale": "3"}), machine, vm("a", status=placed()), moves)
-    outcome = reconcile(machine, world, NOW)
-    assert "2 of 3 VMs moved" in message(outcome, "Drained")
-    assert outcome.status is not None
-    assert outcome.status.drain.estimated_completion_time == "2026-11-02T09:00:30Z"
-    assert_settled(reconcile, machine, world, NOW)
-
-
-def test_the_last_vm_gone_completes_the_drain() -> None:
-    machine = host(maintenance=DRAIN)
-    leaver = vm("a", status=placed())
-    world = draining(machine, leaver, drain_plan(status={"phase": "Migrating"}))
-    machine = taken(world, machine, reconcile(machine, world, NOW))
-    world.gone(leaver.key, leaver.uid)
-    outcome = reconcile(machine, world, later(30))
-    assert outcome.status is not None
-    assert outcome.status.phase == "Maintenance"
-    assert outcome.status.drain.plan_ref.name == "drain-p1-0-1"
-    assert told(outcome) == ["DrainCompleted"]
-    assert_settled(reconcile, machine, world, later(30))
-
-
-def test_a_plan_that_ended_with_vms_left_blocks_the_drain_and_names_them() -> None:
-    machine = host(maintenance=DRAIN, status=_drain_by("drain-p1-0-1"))
-    stuck, unlisted = vm("a", status=placed()), vm("b", status=placed())
-    world = draining(machine, stuck, unlisted, ended_plan(at=0))
-    outcome = reconcile(machine, world, later(1))
-    assert outcome.children == ()
-    assert reasons(outcome)["Drained"] == ("False", "Blocked")
-    assert outcome.status is not None
-    assert outcome.status.drain.blocked_by == ("default/a: NoTarget", "default/b: NotMoved")
-    assert "tried again at 2026-11-02T09:01:00Z" in message(outcome, "Drained")
-    assert outcome.requeue_at == later(60)
-    assert "DrainBlocked" in told(outcome)
-    assert_settled(reconcile, machine, world, later(2))
-
-
-def _drain_by(name: str) -> dict[str, Any]:
-    ref = {"name": name, "namespace": DEFAULT_NAMESPACE}
-    conditions = [condition("Ready", "True", "HostReady")]
-    return {"phase": "Draining", "drain": {"planRef": ref}, "conditions": conditions}
-
-
-def test_a_blocked_drain_is_tried_again_a_minute_later_under_the_next_number() -> None:
-    machine = host(maintenance=DRAIN, status=_drain_by("drain-p1-0-1"))
-    stuck = vm("a", status=placed())
-    assert created(reconcile(machine, draining(machine, stuck, ended_plan(at=0)), later(59))) == []
-    assert created(reconcile(machine, draining(machine, stuck, ended_plan(at=0)), later(60))) == ["drain-p1-0-1-2"]
-    both = draining(machine, stuck, ended_plan(at=0), ended_plan("drain-p1-0-1-2", at=70))
-    assert created(reconcile(machine, both, later(100))) == []
-    assert created(reconcile(machine, both, later(130))) == ["drain-p1-0-1-3"]
-
-
-def test_a_drain_that_never_ends_keeps_the_newest_three_of_its_plans() -> None:
-    machine, stuck = host(maintenance=DRAIN), vm(status=placed("p1-0"))
-    plans = [
-        ended_plan(f"drain-p1-0-1-{number}" if number > 1 else "drain-p1-0-1", at=number) for number in range(1, 6)
-    ]
-    outcome = reconcile(machine, draining(machine, stuck, *plans), later(600))
-    assert created(outcome) == ["drain-p1-0-1-6"]
-    removed = [child.resource.name for child in outcome.children if isinstance(child, Delete)]
-    assert removed == ["drain-p1-0-1", "drain-p1-0-1-2"]
-
-
-def test_a_drain_that_is_called_off_cancels_its_plan() -> None:
-    machine = host(status=_drain_by("drain-p1-0-1"))
-    world = draining(machine, vm("a", status=placed()), drain_plan(status={"phase": "Migrating"}))
-    outcome = reconcile(machine, world, NOW)
-    (child,) = outcome.children
-    assert isinstance(child, PatchSpec)
-    assert (child.resource.name, child.spec) == ("drain-p1-0-1", {"cancel": True})
-    assert outcome.status is not None
-    assert outcome.status.phase == "Ready"
-    assert outcome.status.drain is None
-    assert told(outcome) == ["DrainCancelled"]
-
-
-def test_leaving_maintenance_is_no_cancellation() -> None:
-    done = _drain_by("drain-p1-0-1")
-    done["conditions"].append(condition("Drained", "True", "Drained"))
-    machine = host(status=done)
-    outcome = reconcile(machine, draining(machine, ended_plan()), NOW)
-    assert told(outcome) == []
-    assert outcome.children == ()
-
-
-def test_a_cancelled_plan_is_not_taken_up_by_the_next_drain() -> None:
-    machine = host(maintenance=DRAIN, generation=6)
-    old = drain_plan("drain-p1-0-4", status={"phase": "Cancelling"}, cancel=True)
-    assert created(reconcile(machine, draining(machine, vm("a", status=placed()), old), NOW)) == ["drain-p1-0-6"]
-
-
-def test_a_host_that_is_down_is_not_drained_by_migration() -> None:
-    machine = host(maintenance=DRAIN, fault={"type": "Crash"})
-    outcome = reconcile(machine, draining(machine, vm("a", status=placed())), NOW)
-    assert outcome.children == ()
-    assert reasons(outcome)["Drained"] == ("False", "Blocked")
-    assert "Reconciling" not in reasons(outcome)
-
-
-def test_the_name_of_a_drain_fits_a_label_however_long_the_hosts_is() -> None:
-    names = set()
-    for number in (1, 2):
-        machine = host("h" * 61 + f"-{number}", maintenance=DRAIN, generation=10**9)
-        here = vm("a", status=placed(machine.name))
-        (name,) = created(reconcile(machine, draining(machine, here), NOW))
-        names.add(name)
-        assert len(name) <= 63
-    assert len(names) == 2
-
-
 # Deletion
+
+
+def among(machine: Host, *others: Any) -> World:
+    return world_of(pool(), machine, *others)
 
 
 def test_a_host_with_vms_is_not_removed() -> None:
     machine = host(deleting=True)
-    world = draining(machine, vm("a", status=placed()))
+    world = among(machine, vm("a", status=placed()))
     outcome = reconcile(machine, world, NOW)
     assert outcome.status is not None
     assert outcome.status.phase == "Ready"
@@ -360,19 +164,19 @@ def test_a_host_with_vms_is_not_removed() -> None:
 
 def test_a_host_that_a_migration_is_on_its_way_to_is_not_removed() -> None:
     machine = host(deleting=True)
-    outcome = reconcile(machine, draining(machine, migration(status=moving("p1-0", source="p1-1"))), NOW)
+    outcome = reconcile(machine, among(machine, migration(status=moving("p1-0", source="p1-1"))), NOW)
     assert "1 migration onto it" in message(outcome, "Terminating")
 
 
 def test_an_empty_host_goes() -> None:
     machine = host(deleting=True)
-    assert reconcile(machine, draining(machine), NOW) == Outcome(protect=False)
+    assert reconcile(machine, among(machine), NOW) == Outcome(protect=False)
 
 
 @pytest.mark.parametrize("deleting", [True, False])
 def test_what_a_vm_gives_up_is_free_and_told_when_the_write_is_answered(deleting: bool) -> None:
     machine, leaver = host(deleting=deleting), vm("a", status=placed())
-    world = draining(machine, leaver)
+    world = among(machine, leaver)
     woken: list[str] = []
     watch = next(watch for watch in CONTROLLER.watches if watch.kind == "VirtualMachine")
     world.subscribe(lambda before, after: woken.extend(key.name for key in watch.affected(before, after, world)))

@@ -6,96 +6,31 @@ from typing import Any
 
 import pytest
 from checked import reconciled
-from worlds import (
-    NOW,
-    condition,
-    flavor,
-    host,
-    later,
-    message,
-    migration,
-    placed,
-    plan,
-    pool,
-    reasons,
-    taken,
-    told,
-    vm,
-    world_of,
+from plans import (
+    MOVERS,
+    THREE,
+    cancelled,
+    child,
+    current,
+    edit,
+    fails,
+    move_of,
+    moves,
+    outcome_of,
+    queued,
+    running,
+    status_of,
+    step,
+    world,
 )
+from worlds import NOW, condition, later, message, migration, placed, plan, reasons, taken, told, vm
 
-from drover.api.meta import AnyResource
-from drover.api.migrationplan import MigrationPlan, MigrationPlanStatus, PlanMigration
+from drover.api.migrationplan import PlanMigration
 from drover.api.virtualmachinemigration import VirtualMachineMigration
+from drover.control.migrationplan.children import child_name
 from drover.control.migrationplan.controller import CONTROLLER, reconcile
-from drover.control.migrationplan.working import PLAN_UID_LABEL, child_name
 from drover.control.outcome import Create, Delete, Outcome, PatchSpec
-from drover.control.world import World
-
-BASE: tuple[AnyResource, ...] = (pool(), host("p1-0"), host("p1-1"), host("p1-2"), flavor(), vm(status=placed("p1-0")))
-THREE = [{"name": name} for name in ("m1", "m2", "m3")]
-MOVERS = tuple(vm(name, status=placed("p1-0")) for name in ("m1", "m2", "m3"))
-
-
-def world(*objects: AnyResource) -> World:
-    mine = {resource.key: resource for resource in (*BASE, *objects)}
-    return world_of(*mine.values())
-
-
-def outcome_of(subject: MigrationPlan, *objects: AnyResource, at: float = 0) -> Outcome:
-    return reconciled(reconcile, subject, world(*objects, subject), later(at))
-
-
-def status_of(outcome: Outcome) -> MigrationPlanStatus:
-    assert isinstance(outcome.status, MigrationPlanStatus)
-    return outcome.status
-
-
-def current(seen: World) -> MigrationPlan:
-    found = seen.plan("default", "plan")
-    assert found is not None
-    return found
-
-
-def queued(seen: World, **fields: Any) -> MigrationPlan:
-    """The plan once it is planned, in this world."""
-    subject = plan(**fields)
-    seen.observe(subject)
-    return taken(seen, subject, reconcile(subject, seen, NOW))
-
-
-def step(seen: World, at: float = 0) -> Outcome:
-    """Reconcile the plan and write what it decides: its status, and the migrations it creates."""
-    subject = current(seen)
-    outcome = reconcile(subject, seen, later(at))
-    if outcome.status not in (None, subject.status):
-        taken(seen, subject, outcome)
-    for child in outcome.children:
-        if isinstance(child, Create) and seen.find(child.resource.key) is None:
-            metadata = child.resource.metadata.model_copy(update={"uid": child.resource.name, "resource_version": "1"})
-            seen.observe(child.resource.model_copy(update={"metadata": metadata}))
-    return outcome
-
-
-def child(seen: World, name: str, phase: str, **status: Any) -> VirtualMachineMigration:
-    """A migration of the plan reaches a phase."""
-    before = seen.get(VirtualMachineMigration, "default", name)
-    assert before is not None, f"no migration {name}"
-    metadata = before.metadata.model_copy(update={"resource_version": str(int(before.metadata.resource_version) + 1)})
-    after = before.status.model_copy(update={"phase": phase, **status})
-    moved = before.model_copy(update={"metadata": metadata, "status": after})
-    seen.observe(moved)
-    return moved
-
-
-def move_of(vm: str, attempt: int = 1) -> str:
-    """The name of the plan's migration of a VM."""
-    return child_name(plan(), PlanMigration(virtual_machine=vm, namespace="default"), attempt)
-
-
-def running(seen: World) -> list[str]:
-    return sorted(m.name for m in seen.all(VirtualMachineMigration) if m.status.phase not in ("Succeeded", "Failed"))
-
+from drover.control.world.claims import PLAN_UID_LABEL
 
 # Planning
 
@@ -105,7 +40,7 @@ def test_a_new_plan_is_given_its_finalizer_first() -> None:
 
 
 def test_a_plan_is_queued_with_targets_and_an_estimate_before_anything_is_created() -> None:
-    outcome = outcome_of(plan(paused=True))
+    outcome = reconcile(plan(), world(plan()), NOW)
     status = status_of(outcome)
     assert (status.phase, status.total, status.pending, status.active) == ("Queued", 1, 1, 0)
     assert status.migrations[0].target == "p1-1"
@@ -115,9 +50,10 @@ def test_a_plan_is_queued_with_targets_and_an_estimate_before_anything_is_create
         "Ready": ("False", "InProgress"),
         "Planned": ("True", "Planned"),
         "Feasible": ("True", "Converges"),
+        "Executing": ("False", "Queued"),
         "Reconciling": ("True", "InProgress"),
     }
-    assert told(outcome) == ["PlanComputed"]
+    assert told(outcome) == ["PlanComputed", "PlanQueued"]
 
 
 def test_a_dry_run_says_what_would_happen_and_creates_nothing() -> None:
@@ -125,7 +61,7 @@ def test_a_dry_run_says_what_would_happen_and_creates_nothing() -> None:
     status = status_of(outcome)
     assert (status.phase, status.migrations[0].migration) == ("Planned", None)
     assert reasons(outcome)["Ready"] == ("True", "DryRunComplete")
-    assert message(outcome, "Ready").startswith("1 of 1 VMs to move, ")
+    assert message(outcome, "Ready").startswith("1 of 1 VM to move, ")
     assert outcome.children == ()
 
 
@@ -135,6 +71,15 @@ def test_a_dry_run_is_computed_anew_only_for_a_changed_spec() -> None:
     assert reconcile(done, seen, later(60)) == Outcome()
     seen.observe(plan(mode="DryRun", target={"hostNames": ["p1-2"]}, generation=2, resource_version="9", status={}))
     assert status_of(reconciled(reconcile, current(seen), seen)).migrations[0].target == "p1-2"
+
+
+def test_a_dry_run_that_is_made_an_execution_goes_on() -> None:
+    seen = world()
+    queued(seen, mode="DryRun")
+    edit(seen, mode="Execute")
+    assert status_of(step(seen)).phase == "Queued"
+    step(seen)
+    assert running(seen) == [move_of("a")]
 
 
 def test_a_plan_for_a_vm_that_does_not_exist_fails_and_names_it() -> None:
@@ -149,7 +94,7 @@ def test_a_plan_for_a_vm_that_does_not_exist_fails_and_names_it() -> None:
 def test_of_several_vms_those_that_exist_are_moved() -> None:
     outcome = outcome_of(plan(virtual_machines=[{"name": "ghost"}, {"name": "a"}], paused=True))
     assert (status_of(outcome).phase, status_of(outcome).failed, status_of(outcome).pending) == ("Queued", 1, 1)
-    assert told(outcome) == ["PlanComputed", "PlanInfeasible"]
+    assert told(outcome) == ["PlanComputed", "PlanInfeasible", "PlanQueued", "PlanPaused"]
 
 
 def test_a_drain_works_in_the_operators_namespace_only() -> None:
@@ -200,7 +145,7 @@ def test_migrations_are_named_after_plan_vm_and_attempt_and_labelled_with_the_pl
     assert (made.spec.virtual_machine_name, made.spec.plan_name, made.spec.priority) == ("a", "plan", "SystemCritical")
     assert made.spec.target_host_name is None, "the planned target is advice"
     status = status_of(outcome)
-    assert (status.phase, status.active, status.start_timestamp) == ("Migrating", 1, later(1))
+    assert (status.phase, status.active, status.start_timestamp) == ("Migrating", 1, None)
     assert status.migrations[0].attempts == 1
 
 
@@ -237,7 +182,7 @@ def test_no_more_than_max_concurrent_run_at_a_time() -> None:
     queued(seen, virtual_machines=THREE, limits={"maxConcurrent": 2})
     step(seen)
     assert running(seen) == [move_of("m1"), move_of("m2")]
-    child(seen, move_of("m1"), "Succeeded")
+    moves(seen, move_of("m1"), at=5)
     step(seen)
     assert running(seen) == [move_of("m2"), move_of("m3")]
 
@@ -246,7 +191,7 @@ def test_a_paused_plan_starts_nothing_new_and_lets_what_runs_end() -> None:
     seen = world(*MOVERS)
     queued(seen, virtual_machines=THREE, limits={"maxConcurrent": 1})
     step(seen)
-    child(seen, move_of("m1"), "Succeeded")
+    moves(seen, move_of("m1"), at=5)
     subject = current(seen)
     paused = subject.spec.model_copy(update={"paused": True})
     outcome = reconcile(subject.model_copy(update={"spec": paused}), seen, NOW)
@@ -254,7 +199,7 @@ def test_a_paused_plan_starts_nothing_new_and_lets_what_runs_end() -> None:
     assert (status_of(outcome).succeeded, status_of(outcome).pending) == (1, 2)
 
 
-@pytest.mark.parametrize("phase", ["PreCopy", "StopAndCopy", "Commitment", "Activation"])
+@pytest.mark.parametrize("phase", ["PreCopy", "StopAndCopy", "PostCopy", "Commitment", "Activation"])
 def test_a_plan_of_one_shows_its_migrations_phase_and_a_plan_of_many_that_it_migrates(phase: str) -> None:
     seen = world(*MOVERS)
     queued(seen)
@@ -272,23 +217,23 @@ def test_a_plan_ends_with_what_was_played_beside_what_was_predicted() -> None:
     seen = world()
     queued(seen)
     step(seen)
-    result = {"downtime_milliseconds": 80.0, "transferred_bytes": 5_000_000}
-    move = seen.get(VirtualMachineMigration, "default", move_of("a"))
-    assert move is not None
-    played = type(move.status).model_validate({"result": result}).result
-    child(seen, move_of("a"), "Succeeded", result=played, target_host="p1-1")
-    outcome = reconciled(reconcile, current(seen), seen, later(12))
+    child(seen, move_of("a"), "PreCopy", at=2)
+    assert status_of(step(seen, 3)).start_timestamp == later(2), "when the first target was claimed"
+    moves(seen, move_of("a"), at=14, pause_ms=80.0, sent=5_000_000)
+    outcome = reconciled(reconcile, current(seen), seen, later(15))
     status = status_of(outcome)
-    assert (status.phase, status.succeeded, status.percent, status.end_timestamp) == ("Succeeded", 1, 100, later(12))
+    assert (status.phase, status.succeeded, status.percent, status.end_timestamp) == ("Succeeded", 1, 100, later(15))
     assert status.result is not None
     assert (status.result.total_downtime_milliseconds, status.result.transferred_bytes) == (80.0, 5_000_000)
     assert status.result.duration_seconds == 12
-    assert message(outcome, "Ready") == "1 of 1 VMs moved, 0 under way, 0 failed"
+    assert message(outcome, "Ready").startswith(
+        "1 of 1 VMs moved, 0 under way, 0 failed; took 12 s and 0.08 s of pauses, predicted "
+    )
     assert reasons(outcome)["Ready"] == ("True", "Succeeded")
-    assert told(outcome) == ["PlanSucceeded"]
+    assert told(outcome)[-1] == "PlanSucceeded"
 
 
-@pytest.mark.parametrize("phase", ["Succeeded", "PartiallySucceeded", "Failed", "Cancelled"])
+@pytest.mark.parametrize("phase", ["Succeeded", "PartiallySucceeded", "Failed", "Cancelled", "Superseded", "Expired"])
 def test_what_is_over_is_not_done_again_and_an_edit_that_comes_too_late_is_acknowledged(phase: str) -> None:
     ready = "True" if phase == "Succeeded" else "False"
     over = {"phase": phase, "observedGeneration": 1, "conditions": [condition("Ready", ready, phase)]}
@@ -305,13 +250,13 @@ def test_a_failed_migration_is_tried_again_after_a_back_off_that_doubles_until_t
     queued(seen, retry={"limit": 2, "backoff": "20s"})
     step(seen)
     for attempt, (ended, backoff) in enumerate([(10, 20), (40, 40)], start=1):
-        child(seen, move_of("a", attempt), "Failed", failure_reason="NotConverging", end_timestamp=later(ended))
+        fails(seen, move_of("a", attempt), ended)
         waiting = step(seen, ended)
         assert waiting.requeue_at == later(ended + backoff)
         assert running(seen) == []
         step(seen, ended + backoff)
         assert running(seen) == [move_of("a", attempt + 1)]
-    child(seen, move_of("a", 3), "Failed", failure_reason="NotConverging", end_timestamp=later(100))
+    fails(seen, move_of("a", 3), 100)
     outcome = step(seen, 100)
     assert (status_of(outcome).phase, status_of(outcome).failed) == ("Failed", 1)
     assert "default/a: NotConverging); mend the cause and create a new plan" in message(outcome, "Ready")
@@ -322,7 +267,7 @@ def test_what_trying_again_does_not_mend_is_not_tried_again(reason: str) -> None
     seen = world()
     queued(seen)
     step(seen)
-    child(seen, move_of("a"), "Failed", failure_reason=reason, end_timestamp=NOW)
+    fails(seen, move_of("a"), reason=reason)
     assert status_of(step(seen)).phase == "Failed"
 
 
@@ -330,7 +275,7 @@ def test_a_paused_plan_whose_retry_is_due_waits_without_a_timer() -> None:
     seen = world()
     queued(seen)
     step(seen)
-    child(seen, move_of("a"), "Failed", failure_reason="NotConverging", end_timestamp=NOW)
+    fails(seen, move_of("a"))
     step(seen)
     subject = current(seen)
     paused = subject.model_copy(update={"spec": subject.spec.model_copy(update={"paused": True})})
@@ -342,13 +287,13 @@ def test_some_moved_and_some_failed_is_a_partial_success() -> None:
     seen = world(*MOVERS)
     queued(seen, virtual_machines=THREE, retry={"limit": 0})
     step(seen)
-    child(seen, move_of("m1"), "Succeeded")
-    child(seen, move_of("m2"), "Failed", failure_reason="NotConverging")
-    child(seen, move_of("m3"), "Succeeded")
+    moves(seen, move_of("m1"), at=5)
+    fails(seen, move_of("m2"))
+    moves(seen, move_of("m3"), at=5)
     outcome = step(seen)
     assert (status_of(outcome).phase, status_of(outcome).succeeded) == ("PartiallySucceeded", 2)
     assert reasons(outcome)["Ready"] == ("False", "Failed")
-    assert told(outcome) == ["PlanPartiallySucceeded"]
+    assert told(outcome)[-1] == "PlanPartiallySucceeded"
 
 
 def test_a_migration_somebody_deleted_counts_as_cancelled() -> None:
@@ -370,25 +315,17 @@ def test_a_cancel_stops_what_runs_starts_nothing_and_waits_for_the_end() -> None
     queued(seen, virtual_machines=THREE, limits={"maxConcurrent": 1})
     step(seen)
     child(seen, move_of("m1"), "PreCopy")
-    subject = current(seen)
-    seen.observe(
-        subject.model_copy(
-            update={
-                "spec": subject.spec.model_copy(update={"cancel": True}),
-                "metadata": subject.metadata.model_copy(update={"resource_version": "50", "generation": 2}),
-            }
-        )
-    )
+    edit(seen, cancel=True)
     outcome = reconciled(reconcile, current(seen), seen)
     assert status_of(outcome).phase == "Cancelling"
     (patch,) = outcome.children
     assert isinstance(patch, PatchSpec)
     assert (patch.resource.name, patch.spec) == (move_of("m1"), {"cancel": True})
     assert [entry.phase for entry in status_of(outcome).migrations] == ["PreCopy", "Cancelled", "Cancelled"]
-    child(seen, move_of("m1"), "Cancelled", failure_reason="Cancelled")
+    cancelled(seen, move_of("m1"))
     end = reconciled(reconcile, current(seen), seen)
     assert (status_of(end).phase, status_of(end).skipped) == ("Cancelled", 3)
-    assert told(end) == ["PlanCancelled"]
+    assert told(end)[-1] == "PlanCancelled"
 
 
 def test_a_cancel_that_came_too_late_for_a_migration_lets_it_end_as_it_can() -> None:
@@ -397,7 +334,7 @@ def test_a_cancel_that_came_too_late_for_a_migration_lets_it_end_as_it_can() -> 
     step(seen)
     subject = current(seen)
     cancelled = subject.model_copy(update={"spec": subject.spec.model_copy(update={"cancel": True})})
-    child(seen, move_of("a"), "Succeeded")
+    moves(seen, move_of("a"), at=5)
     status = status_of(reconcile(cancelled, seen, NOW))
     assert (status.phase, status.succeeded) == ("Cancelled", 1)
 
@@ -442,7 +379,7 @@ def test_no_two_plans_make_migrations_of_the_same_name() -> None:
 
 
 def test_a_plan_looks_again_at_each_phase_of_its_migrations() -> None:
-    (watch,) = CONTROLLER.watches
+    watch, _ = CONTROLLER.watches
     pending, copying = migration(plan_name="plan"), migration(plan_name="plan", status={"phase": "PreCopy"})
     assert watch.affected(pending, copying, world()) == [plan().key]
     assert watch.affected(copying, copying, world()) == []

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from worlds import HARDWARE, flavor, host, placed, plan, pool, vm, world_of
 
 from drover.api.meta import AnyResource
-from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplan import MAX_VMS, MigrationPlan
 from drover.api.scheduling import LabelSelector
-from drover.control.migrationplan.planning import MAX_VMS, Planned, compute, scope
+from drover.control.migrationplan.planning import GATHER_SECONDS, Planned, compute, scope
 from drover.control.virtualmachinemigration.inputs import limits_of
 from drover.control.world import World
 from drover.control.world.selectors import selector_of
@@ -189,7 +189,7 @@ def test_moves_one_at_a_time_take_longer_together_than_the_longest_of_them() -> 
     ).estimate.duration_seconds
     assert one is not None
     assert four is not None
-    assert four.p50 == pytest.approx(4 * one.p50, rel=0.01)
+    assert four.p50 == pytest.approx(4 * (one.p50 + GATHER_SECONDS), rel=0.02)
     assert four.p90 >= four.p50
 
 
@@ -199,7 +199,7 @@ def test_a_guest_that_cannot_be_copied_makes_the_plan_not_converge_and_says_what
     assert found.estimate.verdict == only(found).verdict == "DoesNotConverge"
     assert found.estimate.limited_by == "DirtyRate"
     assert "default/a: " in found.estimate.warnings[0]
-    assert "needs" in found.estimate.warnings[0]
+    assert "; what helps: " in found.estimate.warnings[0]
 
 
 @given(st.integers(1, 12), st.integers(1, 4), st.sampled_from(["1Gi", "8Gi", "20Gi", "60Gi"]))

@@ -333,7 +333,7 @@ def test_failover_capacity_is_not_given_up() -> None:
 # Plans
 
 
-def test_plans_are_one_a_namespace_paused_and_name_every_target() -> None:
+def test_plans_are_one_a_namespace_wait_for_approval_and_name_every_target() -> None:
     vms = [vm("a", status=placed("p1-0")), vm("a2", status=placed("p1-0")), vm("a3", status=placed("p1-0"))]
     vms += [vm("b", namespace="other", status=placed("p1-1")), vm("c", status=placed("p1-2"))]
     proposal = packed(*base(), *vms)
@@ -342,7 +342,7 @@ def test_plans_are_one_a_namespace_paused_and_name_every_target() -> None:
         ("default", [{"name": "c", "targetHostName": "p1-0"}]),
         ("other", [{"name": "b", "targetHostName": "p1-0"}]),
     ]
-    assert {(one.spec.mode, one.spec.paused) for one in made} == {("Execute", True)}
+    assert {(one.spec.mode, one.spec.approval) for one in made} == {("Execute", "Manual")}
     assert plans(proposal) == made
     assert plans(packed(*base(), *vms[:-1]))[0].name != made[0].name
     moved_and_back = vm("c", status=placed("p1-2"), resource_version="3")

@@ -166,7 +166,7 @@ def test_every_index_is_kept_up() -> None:
     assert world.migrations_of_vm[a.key] == [waiting.key, copying.key, planned.key, over.key]
     assert world.migrations_of_plan[drain.key] == [planned.key]
     assert world.active_migrations[True] == [waiting.key, copying.key, planned.key]
-    assert world.waiting_migrations[True] == [waiting.key, planned.key]
+    assert world.moving_migrations[True] == [copying.key]
     assert world.plans_of_host["p1-0"] == [drain.key]
 
 

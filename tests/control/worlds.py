@@ -16,6 +16,8 @@ from drover.api.image import Image
 from drover.api.kinds import WATCHED, parse
 from drover.api.meta import FINALIZER, AnyResource, dump
 from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationpolicy import MigrationPolicy
+from drover.api.namespace import Namespace
 from drover.api.network import Network
 from drover.api.nodepool import NodePool
 from drover.api.placementgroup import PlacementGroup
@@ -206,6 +208,24 @@ def priority_class(name: str = "urgent", value: int = 1000, **fields: Any) -> Pr
     return cast(PriorityClass, make("PriorityClass", name, {"value": value} | spec, finalizer=False, **rest))
 
 
+def policy(
+    name: str = "gold",
+    vms: dict[str, str] | None = None,
+    namespaces: dict[str, str] | None = None,
+    *,
+    status: dict[str, Any] | None = None,
+    **fields: Any,
+) -> MigrationPolicy:
+    """A policy for VMs, and for namespaces, with these labels: for all of them unless some are told."""
+    spec, rest = _split(fields)
+    selectors = {"virtual_machine_selector": vms or {}, "namespace_selector": namespaces or {}}
+    return cast(MigrationPolicy, make("MigrationPolicy", name, {"selectors": selectors} | spec, status=status, **rest))
+
+
+def namespace(name: str = "default", **labels: str) -> Namespace:
+    return cast(Namespace, make("Namespace", name, {}, finalizer=False, labels=labels))
+
+
 def condition(type_: str, status: str, reason: str, message: str = "", since: datetime = NOW) -> dict[str, Any]:
     """A condition in wire form."""
     at = since.isoformat()
@@ -223,7 +243,7 @@ def world_of(*objects: AnyResource) -> World:
 def edited(resource: ResourceT, *, spec: dict[str, Any] | None = None, **metadata: Any) -> ResourceT:
     """The object after a user's edit: spec fields (wire names) replaced, generation counted up."""
     raw = {"kind": resource.KIND, **dump(resource)}
-    raw["spec"] |= spec or {}
+    raw["spec"] = raw.get("spec", {}) | (spec or {})
     version = int(resource.metadata.resource_version) + 1
     generation = resource.metadata.generation + (1 if spec else 0)
     raw["metadata"] |= {"resourceVersion": str(version), "generation": generation} | metadata

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from broken import Credulous
 
 from drover.api.host import Host
-from drover.api.meta import AnyResource, Condition, Key
+from drover.api.meta import Key
 from drover.api.virtualmachine import VirtualMachine
 from drover.control.driver import FENCE_SECONDS
 from drover.control.hosthealth import GRACE_SECONDS
@@ -168,19 +169,6 @@ def hasty() -> World:
     world = World()
     world.books.ledger = Hasty()
     return world
-
-
-class Credulous(World):
-    """Takes every host that is down for fenced."""
-
-    def confirmed(self, key: Key) -> AnyResource | None:
-        found = super().confirmed(key)
-        ready = found.status.condition("Ready") if isinstance(found, Host) else None
-        if found is None or ready is None or ready.status == "True":
-            return found
-        fenced = Condition(type="Fenced", status="True", last_transition_time=START, reason="Fenced", message="")
-        down = ready.model_copy(update={"status": "False"})
-        return found.model_copy(update={"status": found.status.model_copy(update={"conditions": (down, fenced)})})
 
 
 def test_a_guest_that_is_dead_and_shown_running_is_caught() -> None:

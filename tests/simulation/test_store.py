@@ -128,6 +128,16 @@ def test_a_priority_class_is_kept_and_patched_in_its_flat_form(store: Store) -> 
         store.create(priority_class("absurd", 2**31), START)
 
 
+def test_a_namespace_is_its_metadata(store: Store) -> None:
+    made = store.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-a"}}, START)
+    labelled = store.patch(made.key, {"metadata": {"labels": {"team": "shop"}}})
+    assert labelled.metadata.labels == {"team": "shop"}
+    told = store.changes("Namespace", int(made.metadata.resource_version))
+    assert [change.resource for change in told] == [labelled]
+    assert store.patch(made.key, {"spec": {"finalizers": []}}) == labelled, "nothing that is read has changed"
+    assert store.delete(made.key, LATER) is None
+
+
 def test_null_in_a_merge_patch_removes(store: Store) -> None:
     store.patch(FLAVOR, {"metadata": {"labels": {"a": "b", "c": "d"}}})
     store.patch(FLAVOR, {"metadata": {"labels": {"a": None}}})

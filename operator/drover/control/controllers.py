@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from drover.control import flavor, host, image, network, nodepool, placementgroup, volume
+from drover.control import flavor, host, image, migrationpolicy, network, nodepool, placementgroup, volume
+from drover.control.metering.metered import metered
 from drover.control.migrationplan import controller as migrationplan
 from drover.control.outcome import Controller
+from drover.control.usagerecord import controller as usagerecord
 from drover.control.virtualmachine import controller as virtualmachine
 from drover.control.virtualmachinemigration import controller as virtualmachinemigration
 
@@ -13,10 +15,12 @@ CONTROLLERS: tuple[Controller, ...] = (
     host.CONTROLLER,
     flavor.CONTROLLER,
     image.CONTROLLER,
-    volume.CONTROLLER,
-    network.CONTROLLER,
+    metered(volume.CONTROLLER),
+    metered(network.CONTROLLER),
     placementgroup.CONTROLLER,
-    virtualmachine.CONTROLLER,
+    migrationpolicy.CONTROLLER,
+    metered(virtualmachine.CONTROLLER),
     virtualmachinemigration.CONTROLLER,
     migrationplan.CONTROLLER,
+    usagerecord.CONTROLLER,
 )

@@ -33,7 +33,7 @@ from drover.control.stage import Hold, Stage, conclude, counted, named
 from drover.control.virtualmachine.losing import knows_its_guest_died
 from drover.control.watching import on_change
 from drover.control.world import World
-from drover.control.world.claims import host_row, is_final
+from drover.control.world.claims import host_row, is_final, is_up
 
 
 def reconcile(host: Host, world: World, now: datetime) -> Outcome:
@@ -123,7 +123,7 @@ def _amounts(host: Host, world: World) -> dict[str, object]:
 
 def _migrations(host: Host, world: World) -> tuple[int, int]:
     """(onto, away from) this host, of the migrations that hold a target."""
-    active = [m.status for m in world.migrations(world.active_migrations[True]) if m.status.target_host]
+    active = [m.status for m in world.migrations(world.migrations_at[host.name])]
     arriving = sum(status.target_host == host.name for status in active)
     return arriving, sum(status.source_host == host.name for status in active)
 
@@ -155,7 +155,7 @@ def _overcommitted(host: Host, world: World) -> tuple[Verdict, ...]:
 def _hold(host: Host, vms: list[VirtualMachine], world: World) -> Hold | None:
     arriving = [
         migration.key
-        for migration in world.migrations(world.active_migrations[True])
+        for migration in world.migrations(world.migrations_at[host.name])
         if migration.status.target_host == host.name
     ]
     if not vms and not arriving:
@@ -199,6 +199,41 @@ def _drained_by(plan: MigrationPlan) -> list[Key]:
     return [Key(Host.KIND, "", plan.spec.host_name)] if plan.spec.host_name else []
 
 
+def _blocked_drains(world: World) -> list[Key]:
+    hosts = (cast(Host, world.find(key)) for key in world.draining_hosts[True])
+    drained = ((host.key, host.status.condition("Drained")) for host in hosts)
+    return [key for key, condition in drained if condition is not None and condition.reason == "Blocked"]
+
+
+def _by_room(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
+    """Drains that are blocked, when a VM gave up a host: there may be room on it."""
+    old, new = cast("VirtualMachine | None", before), cast("VirtualMachine | None", after)
+    if old is None or not old.status.host_name or (new is not None and new.status.host_name == old.status.host_name):
+        return []
+    return _blocked_drains(world)
+
+
+def _by_host(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
+    """The same, when another host can take VMs that could not, or other ones."""
+    old, new = cast("Host | None", before), cast("Host | None", after)
+    if new is None or (old is not None and _offer(old) == _offer(new)):
+        return []
+    return [key for key in _blocked_drains(world) if key != new.key]
+
+
+def _offer(host: Host) -> object:
+    spec = host.spec
+    return is_up(host), spec.unschedulable, spec.maintenance.mode, spec.hardware, spec.taints
+
+
+def _by_stuck(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
+    """The host whose drain a VM blocks, when the VM is edited."""
+    old, new = cast("VirtualMachine | None", before), cast("VirtualMachine | None", after)
+    if old is None or new is None or old.metadata.generation == new.metadata.generation:
+        return []
+    return [key for key in _blocked_drains(world) if key.name == new.status.host_name]
+
+
 def _hosts_of_pool(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
     """The hosts of a pool that appeared or went, or whose time scale changed."""
     old, new = cast("NodePool | None", before), cast("NodePool | None", after)
@@ -215,6 +250,9 @@ CONTROLLER = Controller(
         Watch(VirtualMachine.KIND, on_change(_host_of, of=place_of), after=1.0),
         Watch(VirtualMachine.KIND, _mourned, after=1.0),
         Watch(VirtualMachineMigration.KIND, on_change(_ends_of, of=_course_of), after=1.0),
+        Watch(VirtualMachine.KIND, _by_room, after=1.0),
+        Watch(VirtualMachine.KIND, _by_stuck, after=1.0),
+        Watch(Host.KIND, _by_host, after=1.0),
         Watch(MigrationPlan.KIND, on_change(_drained_by, of=lambda plan: plan.status), after=1.0),
         Watch(NodePool.KIND, _hosts_of_pool),
     ),

@@ -15,8 +15,10 @@ from typing import cast
 
 from drover.api.meta import Key
 from drover.api.network import Network
+from drover.api.usage import Charge
 from drover.api.virtualmachine import VirtualMachine
 from drover.control.conditions import Verdict, false, true
+from drover.control.metering.charging import charged
 from drover.control.outcome import Controller, Event, Outcome, Watch, warning
 from drover.control.stage import Hold, Stage, conclude, counted, named, ready, stalled, waiting
 from drover.control.watching import on_change
@@ -43,6 +45,7 @@ def reconcile(network: Network, world: World, now: datetime) -> Outcome:
             "total_ips": total,
             "used_ips": used,
             "ports": ports,
+            "usage": charged(network.status.usage, now, "Allocated", _charges(used)),
         },
         events=(*_segment_events(network, segment), *_exhaustion_events(network, available)),
         requeue_at=now + TRY_SEGMENT_AGAIN if isinstance(segment, addresses.SegmentsExhausted) else None,
@@ -98,6 +101,11 @@ def _addresses(network: Network, world: World) -> tuple[int, int]:
     books = [world.books.addresses.book(network.key, subnet.name) for subnet in network.spec.subnets]
     known = [book for book in books if book is not None]
     return sum(book.space.total for book in known), sum(book.used for book in known)
+
+
+def _charges(used: int) -> tuple[Charge, ...]:
+    """The addresses that VMs hold; those of other namespaces on a shared network are its owner's too."""
+    return (Charge(meter="address", rate=used),) if used else ()
 
 
 def _availability(total: int, used: int) -> Verdict:

@@ -19,7 +19,8 @@ from typing import cast
 
 from drover.api.image import Image
 from drover.api.meta import AnyResource, Key
-from drover.api.quantity import human
+from drover.api.quantity import Quantity, human
+from drover.api.usage import Charge
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.volume import Volume, VolumeAttachment
 from drover.control.conditions import Verdict, false, true
@@ -29,6 +30,7 @@ from drover.control.driver import (
     ProvisionVolume,
     ResizeVolume,
 )
+from drover.control.metering.charging import charged
 from drover.control.outcome import Controller, Event, Outcome, Watch, warning
 from drover.control.progress import quarters
 from drover.control.stage import Hold, Stage, conclude, counted, named, progressing, ready, stalled, waiting
@@ -46,10 +48,12 @@ def reconcile(volume: Volume, world: World, now: datetime) -> Outcome:
     attachments = _attachments(volume, world, now)
     stage = _stage(volume, attachments, world, now)
     verdicts = (*stage.verdicts, _attached(volume, attachments), true("Migratable", "Shared", "shared storage"))
+    capacity = cast("Quantity | None", stage.fields.get("capacity", volume.status.capacity))
+    usage = charged(volume.status.usage, now, "Provisioned", _charges(volume, capacity))
     stage = replace(
         stage,
         verdicts=verdicts,
-        fields={**stage.fields, "attachments": attachments},
+        fields={**stage.fields, "attachments": attachments, "usage": usage},
         events=(*stage.events, *_attachment_events(volume, attachments)),
     )
     return conclude(
@@ -63,6 +67,13 @@ def _stage(volume: Volume, attachments: tuple[VolumeAttachment, ...], world: Wor
     if volume.spec.size.bytes > volume.status.capacity.bytes:
         return _growing(volume, attachments, world, now)
     return _usable(attachments)
+
+
+def _charges(volume: Volume, capacity: Quantity | None) -> tuple[Charge, ...]:
+    """Its capacity, attached or not."""
+    if capacity is None:
+        return ()
+    return (Charge(meter="volume", sku=volume.spec.class_name, rate=capacity.bytes),)
 
 
 # Provisioning

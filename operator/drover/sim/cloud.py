@@ -59,6 +59,19 @@ GROUPS: dict[str, dict[str, Any]] = {
 }
 
 
+POLICIES: dict[str, dict[str, Any]] = {
+    "pull": {
+        "allowPostCopy": True,
+        "bandwidthPerMigration": "200M",
+        "stallDetector": {"stallProgressTimeout": 2, "searchLocalMinima": False},
+    },
+    "throttle": {"allowAutoConverge": True, "maxDowntimeMs": 500},
+    "pause": {"allowWorkloadDisruption": True, "maxDowntimeMs": 5000, "completionTimeoutPerGiB": 30},
+}
+"""Settings of migration policies; each is for VMs of one app."""
+POLICY_APPS = dict(zip(POLICIES, ("db", "web", "cache"), strict=True))
+
+
 def manifest(kind: str, name: str, spec: dict[str, Any], namespace: str = "", **metadata: Any) -> dict[str, Any]:
     where = {"namespace": namespace} if namespace else {}
     return {
@@ -134,6 +147,7 @@ def base(seed: int) -> list[dict[str, Any]]:
         *(image(name, namespace) for name in IMAGES for namespace in NAMESPACES),
         *(network(name, namespace) for name in NETWORKS for namespace in NAMESPACES),
         *(manifest("PlacementGroup", name, spec, space) for name, spec in GROUPS.items() for space in NAMESPACES),
+        *(_policy(name) for name in POLICIES),
     ]
 
 
@@ -142,6 +156,11 @@ def _dressed_pool(name: str, seed: int, time_scale: str) -> dict[str, Any]:
     made["spec"]["template"] |= TEMPLATES[name]
     made["spec"] |= POOLS[name]
     return made
+
+
+def _policy(name: str) -> dict[str, Any]:
+    selectors = {"virtualMachineSelector": {"app": POLICY_APPS[name]}}
+    return manifest("MigrationPolicy", name, {"selectors": selectors, **POLICIES[name]})
 
 
 def _special_flavor(name: str) -> dict[str, Any]:

@@ -12,11 +12,13 @@ from typing import Any
 
 from drover.api.host import Host
 from drover.api.kinds import WATCHED
-from drover.api.meta import AnyResource
+from drover.api.meta import Key
 from drover.api.nodepool import NodePool
+from drover.api.virtualmachinemigration import VirtualMachineMigration
+from drover.control.ports import Refused, Write, Written
+from drover.sim.requests import patch
 from drover.sim.shell import Shell
 from drover.sim.simulation import Simulation
-from drover.sim.store import ApiError
 
 Fault = Callable[[Simulation], None]
 MAX_HOSTS_DOWN = 2
@@ -76,7 +78,7 @@ def recover_host(sim: Simulation) -> None:
     down = [host for host in _hosts(sim) if _down(host)]
     if down:
         mend = {"fault": {"type": "None"}, "powerState": "On"}
-        _edit(sim, sim.random.choice(down), mend)
+        patch(sim, sim.random.choice(down), {"spec": mend})
 
 
 OPERATOR_FAULTS: tuple[tuple[float, Fault], ...] = (
@@ -119,6 +121,32 @@ class Strikes:
             self._schedule()
 
 
+class Ambush:
+    """A host fails that a guest in post-copy needs, soon after it began to: mostly, until stopped."""
+
+    def __init__(self, sim: Simulation) -> None:
+        self._sim = sim
+        self._told = sim.backend.on_write
+        self._stopped = False
+        sim.backend.on_write = self._wrote
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def _wrote(self, write: Write, answer: Written | Refused, changed: bool) -> None:
+        self._told(write, answer, changed)
+        random, move = self._sim.random, answer.resource if isinstance(answer, Written) else None
+        status = write.body.get("status", {})
+        if isinstance(move, VirtualMachineMigration) and status.get("phase") == "PostCopy" and random.random() < 0.7:
+            name = random.choice((move.status.source_host, move.status.target_host))
+            self._sim.timeline.after(random.uniform(0.0, 0.2), f"ambush on {name}", lambda: self._break(str(name)))
+
+    def _break(self, name: str) -> None:
+        fault = self._sim.random.choice(("Crash", "NetworkPartition"))
+        if not self._stopped:
+            patch(self._sim, self._sim.store.get(Key(Host.KIND, "", name)), {"spec": {"fault": {"type": fault}}})
+
+
 def mend_everything(sim: Simulation) -> None:
     """Bring every host back into service, and let no pool shrink: a drain without room is tried for ever."""
     mend = {
@@ -129,9 +157,9 @@ def mend_everything(sim: Simulation) -> None:
     }
     hosts = _hosts(sim)
     for host in hosts:
-        _edit(sim, host, mend)
+        patch(sim, host, {"spec": mend})
     for pool in sim.store.objects(NodePool.KIND):
-        _edit(sim, pool, {"replicas": sum(host.spec.pool_ref.name == pool.name for host in hosts)})
+        patch(sim, pool, {"spec": {"replicas": sum(host.spec.pool_ref.name == pool.name for host in hosts)}})
 
 
 def _watch(sim: Simulation) -> tuple[Shell, str]:
@@ -152,11 +180,4 @@ def _break_host(sim: Simulation, spec: dict[str, Any]) -> None:
     if len(hosts) - len(up) >= MAX_HOSTS_DOWN:
         recover_host(sim)
     elif up:
-        _edit(sim, sim.random.choice(up), spec)
-
-
-def _edit(sim: Simulation, resource: AnyResource, spec: dict[str, Any]) -> None:
-    try:
-        sim.store.patch(resource.key, {"spec": spec})
-    except ApiError:
-        return
+        patch(sim, sim.random.choice(up), {"spec": spec})

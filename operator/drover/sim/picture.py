@@ -9,6 +9,8 @@ from typing import NamedTuple, cast
 from drover.api.host import Host
 from drover.api.meta import Key
 from drover.api.network import Network
+from drover.api.nodepool import NodePool
+from drover.api.usagerecord import UsageRecord
 from drover.api.virtualmachine import ResolvedFlavor, VirtualMachine
 from drover.api.virtualmachinemigration import MigrationClaim, VirtualMachineMigration
 from drover.api.volume import Volume
@@ -39,8 +41,10 @@ class Picture:
     vms: dict[str, VirtualMachine] = field(default_factory=dict)
     migrations: dict[str, VirtualMachineMigration] = field(default_factory=dict)
     hosts: dict[str, Host] = field(default_factory=dict)
+    pools: dict[str | None, NodePool] = field(default_factory=dict)
     networks: dict[Key, Network] = field(default_factory=dict)
     volumes: dict[Key, Volume] = field(default_factory=dict)
+    records: list[UsageRecord] = field(default_factory=list)
     claims: dict[str, dict[str, Held]] = field(default_factory=dict)
     """Host name to VM uid to what it holds there: each pair once, whoever states it."""
 
@@ -55,10 +59,14 @@ class Picture:
                     picture.migrations[resource.uid] = resource
                 case Host():
                     picture.hosts[resource.name] = resource
+                case NodePool():
+                    picture.pools[resource.name] = resource
                 case Network():
                     picture.networks[resource.key] = resource
                 case Volume():
                     picture.volumes[resource.key] = resource
+                case UsageRecord():
+                    picture.records.append(resource)
         picture._count_claims()
         return picture
 

@@ -1,6 +1,6 @@
 """What must hold once faults and users have stopped and nothing is written any more.
 
-Migrations and deletions have ended, and every VM that should run and fits somewhere runs.
+Migrations, plans and deletions have ended, and every VM that should run and fits somewhere runs.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from collections.abc import Iterator
 
 from drover.api.host import Host
 from drover.api.meta import AnyResource, Key
+from drover.api.migrationplan import MigrationPlan
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.volume import Volume
 from drover.control.virtualmachine.choosing import choose, request_for
 from drover.control.virtualmachine.prerequisites import Missing, resolve_flavor
 from drover.control.world import World
+from drover.control.world.claims import FINAL_PLAN_PHASES
 from drover.model.placement import Placed
 from drover.sim.picture import FINAL, Picture
 from drover.sim.store import Store
@@ -24,6 +26,7 @@ def unrest(store: Store) -> list[str]:
     picture = Picture.of(store)
     return [
         *_unfinished_migrations(picture),
+        *_unfinished_plans(store),
         *_unfinished_deletions(store),
         *_idle_though_room(picture, store),
     ]
@@ -33,6 +36,14 @@ def _unfinished_migrations(picture: Picture) -> Iterator[str]:
     for migration in picture.migrations.values():
         if migration.status.phase not in FINAL:
             yield f"unfinished: migration {migration.key} is {migration.status.phase} ({_why(migration)})"
+
+
+def _unfinished_plans(store: Store) -> Iterator[str]:
+    for plan in store:
+        if not isinstance(plan, MigrationPlan) or plan.status.phase in FINAL_PLAN_PHASES:
+            continue
+        if plan.spec.mode == "Execute" or plan.status.phase != "Planned":
+            yield f"unfinished: plan {plan.key} is {plan.status.phase} ({_why(plan)})"
 
 
 def _unfinished_deletions(store: Store) -> Iterator[str]:

@@ -12,7 +12,8 @@ from datetime import timedelta
 
 from drover.control.world import World
 from drover.sim import cloud
-from drover.sim.faults import HOST_FAULTS, OPERATOR_FAULTS, Strikes, mend_everything
+from drover.sim.faults import HOST_FAULTS, OPERATOR_FAULTS, Ambush, Strikes, mend_everything
+from drover.sim.movers import let_plans_go_on
 from drover.sim.network import PERFECT, ROUGH
 from drover.sim.rest import unrest
 from drover.sim.simulation import Simulation
@@ -36,10 +37,11 @@ class Storm:
         for _ in range(VMS_AT_START):
             create_vm(self.sim)
         self.sim.start()
-        self._strikes = [
+        self._strikes: list[Strikes | Ambush] = [
             Strikes(self.sim, ACTS, SECONDS_BETWEEN_ACTS),
             Strikes(self.sim, OPERATOR_FAULTS, mean_seconds=12.0),
             Strikes(self.sim, HOST_FAULTS, mean_seconds=15.0),
+            Ambush(self.sim),
         ]
 
     def run(self, steps: int) -> None:
@@ -57,6 +59,7 @@ class Storm:
         self.sim.run_until(self.sim.now + timedelta(seconds=60))
         mend_everything(self.sim)
         restore_catalogue(self.sim)
+        let_plans_go_on(self.sim)
         self._rest()
 
     def linger(self, rounds: int) -> None:
@@ -65,6 +68,7 @@ class Storm:
             users = Strikes(self.sim, PASSING_ACTS, SECONDS_BETWEEN_ACTS)
             self.sim.run_until(self.sim.now + ROUND)
             users.stop()
+            let_plans_go_on(self.sim)
             self._rest()
 
     def _rest(self) -> None:

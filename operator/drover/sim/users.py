@@ -10,17 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from drover.api.host import Host
-from drover.api.meta import AnyResource
-from drover.api.migrationplan import MigrationPlan
 from drover.api.nodepool import NodePool
 from drover.api.virtualmachine import VirtualMachine
-from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.api.volume import Volume
-from drover.control.world import DEFAULT_NAMESPACE
-from drover.sim import cloud, wishes
+from drover.sim import cloud, movers, wishes
 from drover.sim.cloud import NAMESPACES, manifest
+from drover.sim.requests import anything, create, delete, everything, fresh, patch
 from drover.sim.simulation import Simulation
-from drover.sim.store import ApiError
 
 MAX_VMS = 28
 MAX_VOLUMES = 8
@@ -50,6 +46,8 @@ def create_vm(sim: Simulation) -> None:
         "placement": wishes.placement(random),
         "preemptible": random.random() < 0.5,
     }
+    if random.random() < 0.35:
+        spec["model"] = {"hotSet": "700Mi", "dirtyRate": "900M"}  # more than its link carries
     if random.random() < 0.5:
         spec["priorityClassName"] = random.choice((*cloud.PRIORITIES, cloud.PATIENT))
     volumes = [v.name for v in sim.store.objects(Volume.KIND) if v.namespace == namespace]
@@ -57,128 +55,87 @@ def create_vm(sim: Simulation) -> None:
         spec["volumes"] = [{"name": "data", "volumeRef": {"name": random.choice(volumes)}}]
     elif random.random() < 0.1:
         spec["volumes"] = [{"name": "data", "template": {"size": "5Gi"}}]
-    _create(sim, manifest("VirtualMachine", _fresh(sim, "vm"), spec, namespace, labels=wishes.labels(random)))
+    create(sim, manifest("VirtualMachine", fresh(sim, "vm"), spec, namespace, labels=wishes.labels(random)))
 
 
 def delete_vm(sim: Simulation) -> None:
-    _delete(sim, _any(sim, VirtualMachine))
+    delete(sim, anything(sim, VirtualMachine))
 
 
 def stop_vm(sim: Simulation) -> None:
-    _patch(sim, _any(sim, VirtualMachine), {"spec": {"runStrategy": "Halted"}})
+    patch(sim, anything(sim, VirtualMachine), {"spec": {"runStrategy": "Halted"}})
 
 
 def start_vm(sim: Simulation) -> None:
     """One that is stopped, if there is one."""
-    halted = [vm for vm in _vms(sim) if vm.spec.run_strategy == "Halted"]
+    halted = [vm for vm in everything(sim, VirtualMachine) if vm.spec.run_strategy == "Halted"]
     if halted:
-        _patch(sim, sim.random.choice(halted), {"spec": {"runStrategy": "Always"}})
+        patch(sim, sim.random.choice(halted), {"spec": {"runStrategy": "Always"}})
 
 
 def pause_vm(sim: Simulation) -> None:
-    _patch(sim, _any(sim, VirtualMachine), {"spec": {"paused": True}})
+    patch(sim, anything(sim, VirtualMachine), {"spec": {"paused": True}})
 
 
 def resume_vm(sim: Simulation) -> None:
-    paused = [vm for vm in _vms(sim) if vm.spec.paused]
+    paused = [vm for vm in everything(sim, VirtualMachine) if vm.spec.paused]
     if paused:
-        _patch(sim, sim.random.choice(paused), {"spec": {"paused": False}})
+        patch(sim, sim.random.choice(paused), {"spec": {"paused": False}})
 
 
 def act_on_vm(sim: Simulation) -> None:
     verb = sim.random.choice(("start", "stop", "restart", "pause", "resume"))
-    _patch(
+    patch(
         sim,
-        _any(sim, VirtualMachine),
-        {"metadata": {"annotations": {"drover.dev/action": _fresh(sim, f"{verb}@")}}},
+        anything(sim, VirtualMachine),
+        {"metadata": {"annotations": {"drover.dev/action": fresh(sim, f"{verb}@")}}},
     )
 
 
 def resize_vm(sim: Simulation) -> None:
-    _patch(sim, _any(sim, VirtualMachine), {"spec": {"flavorRef": {"name": wishes.flavor(sim.random)}}})
+    patch(sim, anything(sim, VirtualMachine), {"spec": {"flavorRef": {"name": wishes.flavor(sim.random)}}})
 
 
 def label_vm(sim: Simulation) -> None:
     """The concurrent edit that makes the operator's write meet a conflict; or what selectors look at changes."""
-    labels = wishes.labels(sim.random) if sim.random.random() < 0.4 else {"edited": _fresh(sim, "e")}
-    _patch(sim, _any(sim, VirtualMachine), {"metadata": {"labels": labels}})
+    labels = wishes.labels(sim.random) if sim.random.random() < 0.4 else {"edited": fresh(sim, "e")}
+    patch(sim, anything(sim, VirtualMachine), {"metadata": {"labels": labels}})
 
 
 def change_wishes(sim: Simulation) -> None:
     """What a VM asks of placement, and whether it may be preempted, changes under way."""
-    vm = _any(sim, VirtualMachine)
+    vm = anything(sim, VirtualMachine)
     if vm is not None:
         wanted = dict.fromkeys(vm.spec.placement.model_dump(by_alias=True)) | wishes.placement(sim.random)
-        _patch(sim, vm, {"spec": {"placement": wanted, "preemptible": sim.random.random() < 0.5}})
-
-
-def migrate_vm(sim: Simulation) -> None:
-    vm = _any(sim, VirtualMachine)
-    if vm is None:
-        return
-    spec: dict[str, Any] = {"virtualMachineName": vm.name}
-    host = _any(sim, Host)
-    if host is not None and sim.random.random() < 0.3:
-        spec["targetHostName"] = host.name
-    _create(sim, manifest("VirtualMachineMigration", _fresh(sim, "move"), spec, vm.namespace))
-
-
-def cancel_migration(sim: Simulation) -> None:
-    _patch(sim, _any(sim, VirtualMachineMigration), {"spec": {"cancel": True}})
-
-
-def delete_migration(sim: Simulation) -> None:
-    _delete(sim, _any(sim, VirtualMachineMigration))
-
-
-def plan_migrations(sim: Simulation) -> None:
-    random = sim.random
-    mode = random.choices(("Execute", "DryRun"), (4, 1))[0]
-    host = _any(sim, Host)
-    if host is not None and random.random() < 0.5:
-        spec, namespace = {"mode": mode, "hostName": host.name}, DEFAULT_NAMESPACE
-    else:
-        spec, namespace = (
-            {"mode": mode, "selector": {"matchLabels": {"tier": "x"}}},
-            random.choice(NAMESPACES),
-        )
-    _create(sim, manifest("MigrationPlan", _fresh(sim, "plan"), spec, namespace))
-
-
-def cancel_plan(sim: Simulation) -> None:
-    _patch(sim, _any(sim, MigrationPlan), {"spec": {"cancel": True}})
-
-
-def delete_plan(sim: Simulation) -> None:
-    _delete(sim, _any(sim, MigrationPlan))
+        patch(sim, vm, {"spec": {"placement": wanted, "preemptible": sim.random.random() < 0.5}})
 
 
 def cordon_or_uncordon_host(sim: Simulation) -> None:
-    host = _any(sim, Host)
+    host = anything(sim, Host)
     if host is not None:
-        _patch(sim, host, {"spec": {"unschedulable": not host.spec.unschedulable}})
+        patch(sim, host, {"spec": {"unschedulable": not host.spec.unschedulable}})
 
 
 def taint_or_untaint_host(sim: Simulation) -> None:
-    host = _any(sim, Host)
+    host = anything(sim, Host)
     if host is not None:
         taints = [] if host.spec.taints else [sim.random.choice(wishes.TAINTS)]
-        _patch(sim, host, {"spec": {"taints": taints}})
+        patch(sim, host, {"spec": {"taints": taints}})
 
 
 def drain_host(sim: Simulation) -> None:
-    hosts = [host for host in sim.store.objects(Host.KIND) if isinstance(host, Host)]
+    hosts = everything(sim, Host)
     draining = [host for host in hosts if host.spec.maintenance.mode == "Drain"]
     if len(draining) >= 2:
-        _patch(sim, sim.random.choice(draining), {"spec": {"maintenance": {"mode": "None"}}})
+        patch(sim, sim.random.choice(draining), {"spec": {"maintenance": {"mode": "None"}}})
     elif hosts:
-        _patch(sim, sim.random.choice(hosts), {"spec": {"maintenance": {"mode": "Drain"}}})
+        patch(sim, sim.random.choice(hosts), {"spec": {"maintenance": {"mode": "Drain"}}})
 
 
 def scale_pool(sim: Simulation) -> None:
-    pool = _any(sim, NodePool)
+    pool = anything(sim, NodePool)
     if pool is not None:
-        _patch(sim, pool, {"spec": {"replicas": cloud.REPLICAS[pool.name] + sim.random.choice((-1, 0, 0, 1))}})
+        patch(sim, pool, {"spec": {"replicas": cloud.REPLICAS[pool.name] + sim.random.choice((-1, 0, 0, 1))}})
 
 
 def create_volume(sim: Simulation) -> None:
@@ -190,18 +147,18 @@ def create_volume(sim: Simulation) -> None:
         "accessMode": sim.random.choice(("ReadWriteOnce", "ReadWriteOnce", "ReadWriteMany")),
         "bindingMode": sim.random.choice(("Immediate", "WaitForFirstConsumer")),
     }
-    _create(sim, manifest("Volume", _fresh(sim, "disk"), spec, sim.random.choice(NAMESPACES)))
+    create(sim, manifest("Volume", fresh(sim, "disk"), spec, sim.random.choice(NAMESPACES)))
 
 
 def grow_volume(sim: Simulation) -> None:
-    volume = _any(sim, Volume)
+    volume = anything(sim, Volume)
     if volume is not None:
         size = volume.spec.size.bytes // 2**30 + 1
-        _patch(sim, volume, {"spec": {"size": f"{size}Gi"}})
+        patch(sim, volume, {"spec": {"size": f"{size}Gi"}})
 
 
 def delete_volume(sim: Simulation) -> None:
-    _delete(sim, _any(sim, Volume))
+    delete(sim, anything(sim, Volume))
 
 
 def delete_what_is_shared(sim: Simulation) -> None:
@@ -209,24 +166,24 @@ def delete_what_is_shared(sim: Simulation) -> None:
     kind = sim.random.choice(("Image", "Network", "Flavor", "PriorityClass", "PlacementGroup", "PlacementGroup"))
     present = sim.store.objects(kind)
     if present:
-        _delete(sim, sim.random.choice(present))
+        delete(sim, sim.random.choice(present))
     sim.timeline.after(sim.random.uniform(5.0, 30.0), "catalogue restored", lambda: restore_catalogue(sim))
 
 
 def restore_catalogue(sim: Simulation) -> None:
     for raw in cloud.base(sim.seed):
-        _create(sim, raw)
+        create(sim, raw)
 
 
 def switch_network(sim: Simulation) -> None:
     networks = sim.store.objects("Network")
     if networks:
         network = sim.random.choice(networks)
-        _patch(sim, network, {"spec": {"adminStateUp": False}})
+        patch(sim, network, {"spec": {"adminStateUp": False}})
         sim.timeline.after(
             sim.random.uniform(1.0, 20.0),
             "network up",
-            lambda: _patch(sim, network, {"spec": {"adminStateUp": True}}),
+            lambda: patch(sim, network, {"spec": {"adminStateUp": True}}),
         )
 
 
@@ -241,58 +198,23 @@ PASSING_ACTS: tuple[tuple[float, Act], ...] = (
     (1.5, resize_vm),
     (3, label_vm),
     (1, change_wishes),
-    (4, migrate_vm),
-    (1, cancel_migration),
-    (0.7, delete_migration),
-    (1.5, plan_migrations),
-    (0.7, cancel_plan),
-    (0.7, delete_plan),
+    (6, movers.migrate_vm),
+    (1, movers.cancel_migration),
+    (0.7, movers.delete_migration),
+    (0.5, movers.hurry_migration),
+    (2.5, movers.plan_migrations),
+    (1, movers.steer_plan),
+    (0.7, movers.cancel_plan),
+    (0.7, movers.delete_plan),
     (1.5, cordon_or_uncordon_host),
     (1.5, taint_or_untaint_host),
     (1.5, create_volume),
     (1, grow_volume),
     (0.7, delete_volume),
+    (0.4, movers.change_policy),
     (0.4, delete_what_is_shared),
     (0.3, switch_network),
 )
 """After these everything comes to rest by itself."""
 ACTS: tuple[tuple[float, Act], ...] = (*PASSING_ACTS, (1.5, drain_host), (0.5, scale_pool))
 """All of them. A drain without room is tried for ever."""
-
-
-def _fresh(sim: Simulation, prefix: str) -> str:
-    return f"{prefix}{sim.random.randrange(10**6):06d}"
-
-
-def _vms(sim: Simulation) -> list[VirtualMachine]:
-    return [vm for vm in sim.store.objects(VirtualMachine.KIND) if isinstance(vm, VirtualMachine)]
-
-
-def _any(sim: Simulation, kind: type[AnyResource]) -> Any:
-    present = sim.store.objects(kind.KIND)
-    return sim.random.choice(present) if present else None
-
-
-def _create(sim: Simulation, raw: dict[str, Any]) -> None:
-    try:
-        sim.store.create(raw, sim.now)
-    except ApiError:
-        return
-
-
-def _patch(sim: Simulation, resource: AnyResource | None, patch: dict[str, Any]) -> None:
-    if resource is None:
-        return
-    try:
-        sim.store.patch(resource.key, patch)
-    except ApiError:
-        return
-
-
-def _delete(sim: Simulation, resource: AnyResource | None) -> None:
-    if resource is None:
-        return
-    try:
-        sim.store.delete(resource.key, sim.now, uid=resource.uid)
-    except ApiError:
-        return

@@ -24,7 +24,7 @@ from drover.control.driver import Command, Completion
 from drover.control.engine import fencing
 from drover.control.engine.events import EventLog
 from drover.control.engine.patch import merge_patch
-from drover.control.engine.queue import Queue
+from drover.control.engine.queue import Queue, Watcher
 from drover.control.outcome import Child, Controller, Create, Event, Outcome, PatchSpec, Urgency, Watch
 from drover.control.ports import (
     Deposed,
@@ -46,6 +46,8 @@ STEP_BUDGET = 32
 """Reconciles in one step, so that a shell's event loop gets its turn: some 50 ms, for a Lease is renewed in several."""
 NOT_FOUND = 404
 CONFLICT = 409
+NAMESPACE_IS_GOING = "because it is being terminated"
+"""What the API server says of a creation in a namespace that is deleted: nothing is wrong, it goes on elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,9 @@ class InFlight:
 class Engine:
     """Runs controllers over a World. Give it inputs and the time; perform what it returns."""
 
-    def __init__(self, controllers: Iterable[Controller], world: World, *, fenced: bool = True) -> None:
+    def __init__(
+        self, controllers: Iterable[Controller], world: World, *, fenced: bool = True, watcher: Watcher | None = None
+    ) -> None:
         self.world = world
         self.state: Literal["standby", "fencing", "leading"] = "standby"
         self.epoch = 0
@@ -71,7 +75,8 @@ class Engine:
             for watch in controller.watches:
                 self._watches[watch.kind].append(watch)
         self._urgencies = {kind: given.urgency for kind, given in self._controllers.items() if given.urgency}
-        self._queue = Queue(self._urgency)
+        self._watcher = watcher
+        self._queue = Queue(self._urgency, watcher)
         self._in_flight: dict[Key, InFlight] = {}
         self._flights: dict[int, Key] = {}
         self._waiting: dict[Key, set[Key]] = defaultdict(set)
@@ -165,7 +170,7 @@ class Engine:
         self.world.settle(write.key)
         if refused.code == NOT_FOUND and write.verb != "create":
             self._forget(write.key, write.uid, out)
-        elif refused.code not in (NOT_FOUND, CONFLICT):
+        elif refused.code not in (NOT_FOUND, CONFLICT) and NAMESPACE_IS_GOING not in refused.message:
             out.failures.append(Failure(write.key, f"{write.verb} refused with {refused.code}: {refused.message}"))
         if self.state == "fencing" and self.world.find(write.key) is not None:
             self._queue.retry(write.key, self._now)
@@ -231,7 +236,7 @@ class Engine:
         self._in_flight.clear()
         self._flights.clear()
         self._waiting.clear()
-        self._queue = Queue(self._urgency)
+        self._queue = Queue(self._urgency, self._watcher)
 
     # Decisions
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from drover.api.meta import Key
 from drover.control.outcome import Urgency
@@ -25,11 +26,37 @@ Entry = tuple[int, Urgency, int, Key]
 """Round (0 for none), urgency, number of its arrival, key: in the order of their turns."""
 
 
+class Watcher(Protocol):
+    """Is told what happens to keys; it decides nothing."""
+
+    def added(self, key: Key) -> None: ...
+    def taken(self, key: Key) -> None: ...
+    def withdrawn(self, key: Key) -> None: ...
+    def retried(self) -> None: ...
+
+
+class Unwatched:
+    """Takes no notice."""
+
+    def added(self, key: Key) -> None:
+        pass
+
+    def taken(self, key: Key) -> None:
+        pass
+
+    def withdrawn(self, key: Key) -> None:
+        pass
+
+    def retried(self) -> None:
+        pass
+
+
 class Queue:
     """Keys to reconcile, by urgency and then in the order they became due. Adding a key twice is adding it once."""
 
-    def __init__(self, urgency: Callable[[Key], Urgency] = lambda _: ()) -> None:
+    def __init__(self, urgency: Callable[[Key], Urgency] = lambda _: (), watcher: Watcher | None = None) -> None:
         self._urgency = urgency
+        self._watcher = watcher if watcher is not None else Unwatched()
         self._ready: list[Entry] = []
         """A heap. An entry that ``_queued`` does not hold has been withdrawn."""
         self._queued: dict[Key, Entry] = {}
@@ -60,6 +87,8 @@ class Queue:
         entry = (self._round_of(key) if urgency else 0, urgency, self._arrivals, key)
         self._queued[key] = entry
         heapq.heappush(self._ready, entry)
+        if queued is None:
+            self._watcher.added(key)
 
     def add_at(self, key: Key, at: datetime) -> None:
         """Reconcile at an instant; of several for one key the earliest counts, for a reconcile sets the next."""
@@ -70,7 +99,8 @@ class Queue:
 
     def retry(self, key: Key, now: datetime) -> None:
         """Reconcile after a back-off that doubles with each failure in a row, and not before for this failure."""
-        self._queued.pop(key, None)
+        self._withdraw(key)
+        self._watcher.retried()
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         self.add_at(key, now + min(BACKOFF_BASE * 2 ** min(failures, 10), BACKOFF_MAX))
@@ -80,7 +110,7 @@ class Queue:
 
     def forget(self, key: Key) -> None:
         """The object is gone: no entry, no timer, no failures."""
-        self._queued.pop(key, None)
+        self._withdraw(key)
         self._served.discard(key)
         self._due.pop(key, None)
         self._failures.pop(key, None)
@@ -94,6 +124,7 @@ class Queue:
             if self._queued.get(key) is entry:
                 del self._queued[key]
                 self._serve(number, key)
+                self._watcher.taken(key)
                 return key
         return None
 
@@ -104,6 +135,10 @@ class Queue:
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
+
+    def _withdraw(self, key: Key) -> None:
+        if self._queued.pop(key, None) is not None:
+            self._watcher.withdrawn(key)
 
     def _round_of(self, key: Key) -> int:
         return self._round + 1 if key in self._served else self._round

@@ -6,16 +6,21 @@ into the same hole. The estimate schedules the moves over the same slots the mig
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import islice
+from typing import NamedTuple
 
 from drover.api.meta import Key
-from drover.api.migrationplan import MigrationPlan, PlanEstimate, PlanMigration
+from drover.api.migrationplan import MAX_VMS, MigrationPlan, PlanEstimate, PlanMigration
+from drover.api.migrationsettings import MigrationSettings
 from drover.api.virtualmachine import VirtualMachine
-from drover.api.virtualmachinemigration import MigrationEstimate, Quantiles
-from drover.control.driver import POLICY
-from drover.control.virtualmachinemigration.inputs import guest_of, limits_of, link_of, told
+from drover.api.virtualmachinemigration import Verdict
+from drover.control.migrationplan.ordering import turn
+from drover.control.policies import Chosen, policy_of
+from drover.control.virtualmachinemigration.inputs import limits_of, milliseconds, move_of, quantiles
 from drover.control.world import World
 from drover.control.world.requests import request_of
 from drover.control.world.selectors import selector_of
@@ -24,15 +29,24 @@ from drover.model.placement import Placed, Request, decide
 from drover.model.placement.whatif import Trial, trial
 
 MAX_WARNINGS = 16
-MAX_VMS = 500
-"""VMs in one plan: what its status can list."""
-SECONDS_PER_MILLISECOND = 1e-3
+GATHER_SECONDS = 0.5
+"""Progress of many migrations is gathered into one write of the plan; only then does it name the next to start."""
+CONTROL_SECONDS = 0.015
+"""Wall time the API server's answers to a move's claim and commit take, one after the other."""
+WORST_FIRST: tuple[Verdict, ...] = ("Blocked", "DoesNotConverge", "ConvergesWithLongerDowntime")
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     migrations: tuple[PlanMigration, ...]
     estimate: PlanEstimate
+
+
+class Planning(NamedTuple):
+    """What the moves will take, and how many are made at a time where that is fewer than allowed."""
+
+    forecast: model.Forecast
+    concurrency: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +69,7 @@ def compute(plan: MigrationPlan, world: World) -> Planned:
     moves: list[Move] = []
     warnings: list[str] = []
     with trial(world.ledger) as attempt:
-        for wanted in scope(plan, world):
-            vm = world.get(VirtualMachine, wanted.namespace, wanted.name)
+        for wanted, vm in _in_order(plan, world):
             entry = _settled(plan, wanted, vm)
             if entry is None:
                 assert vm is not None
@@ -75,8 +88,9 @@ def scope(plan: MigrationPlan, world: World) -> list[Wanted]:
     if spec.virtual_machines is not None:
         return [Wanted(plan.namespace, vm.name, vm.target_host_name) for vm in spec.virtual_machines]
     if spec.host_name is not None:
+        staying = [vm for vm in world.vms(world.vms_on[spec.host_name]) if not leaves_by_itself(vm, world)]
         # The drain's next plan takes the rest.
-        return [Wanted(key.namespace, key.name) for key in world.vms_on[spec.host_name][:MAX_VMS]]
+        return [Wanted(vm.namespace, vm.name) for vm in staying[:MAX_VMS]]
     selector = selector_of(spec.selector) if spec.selector is not None else None
     chosen = sorted(
         vm.key
@@ -84,6 +98,18 @@ def scope(plan: MigrationPlan, world: World) -> list[Wanted]:
         if vm.namespace == plan.namespace and selector is not None and selector.matches(vm.metadata.labels)
     )
     return [Wanted(key.namespace, key.name) for key in chosen]
+
+
+def leaves_by_itself(vm: VirtualMachine, world: World) -> bool:
+    """Whether its host is being drained, and the VM is stopped for that and started elsewhere instead of moved."""
+    host = world.host(vm.status.host_name)
+    return host is not None and host.spec.maintenance.mode == "Drain" and vm.spec.eviction_strategy == "None"
+
+
+def _in_order(plan: MigrationPlan, world: World) -> list[tuple[Wanted, VirtualMachine | None]]:
+    """The scope in the order of the plan: who goes first also has the first choice of targets."""
+    found = [(wanted, world.get(VirtualMachine, wanted.namespace, wanted.name)) for wanted in scope(plan, world)]
+    return sorted(found, key=lambda each: turn(plan, each[1], world))
 
 
 def _settled(plan: MigrationPlan, wanted: Wanted, vm: VirtualMachine | None) -> PlanMigration | None:
@@ -139,83 +165,104 @@ def _request(plan: MigrationPlan, wanted: Wanted, vm: VirtualMachine, world: Wor
 def _estimated(
     plan: MigrationPlan, world: World, entries: list[PlanMigration], moves: list[Move], warnings: list[str]
 ) -> Planned:
-    estimates = {move.vm.key: _estimate(move, moves, plan, world) for move in moves}
-    filled = tuple(_with_estimate(entry, estimates) for entry in entries)
-    for move in moves:
-        warnings += [f"{move.vm.namespace}/{move.vm.name}: {text}" for text in estimates[move.vm.key].warnings]
-    p50, p90 = (_makespan(plan, world, moves, estimates, quantile) for quantile in ("p50", "p90"))
-    pauses = [e.downtime_milliseconds for e in estimates.values() if e.downtime_milliseconds]
-    verdicts = {entry.verdict for entry in filled}
-    return Planned(
-        filled,
-        PlanEstimate(
-            duration_seconds=Quantiles(p50=p50, p90=p90),
-            downtime_milliseconds=Quantiles(
-                p50=max((q.p50 for q in pauses), default=0.0), p90=max((q.p90 for q in pauses), default=0.0)
-            ),
-            transfer_bytes=sum(e.transfer_bytes for e in estimates.values()),
-            verdict=next((v for v in ("Blocked", "DoesNotConverge") if v in verdicts), "Converges"),
-            limited_by=_limited_by(verdicts, estimates),
-            warnings=tuple(text[:1024] for text in warnings[:MAX_WARNINGS]),
-        ),
+    """All moves forecast together, over the slots and links they will share."""
+    possible = [(move, planned) for move in moves if (planned := _move(move, plan, world)) is not None]
+    cut_off = {move.vm.key for move in moves} - {move.vm.key for move, _ in possible}
+    found = _forecast([planned for _, planned in possible], plan, world)
+    forecast = found.forecast if found else None
+    filled = []
+    order = {move.vm.key: index for index, (move, _) in enumerate(possible)}
+    for entry in entries:
+        key = Key(VirtualMachine.KIND, entry.namespace, entry.virtual_machine)
+        if forecast is not None and key in order:
+            entry = _with_estimate(entry, forecast, order[key])
+        elif key in cut_off:
+            entry = entry.model_copy(update={"verdict": "Blocked", "reason": "LinkFailed"})
+            warnings.append(f"{key.namespace}/{key.name}: no Migration or Shared NIC joins its hosts: give them one")
+        filled.append(entry)
+    if forecast is not None:
+        doubts = _doubts([planned for _, planned in possible], forecast)
+        warnings += islice(doubts, MAX_WARNINGS)
+    return Planned(tuple(filled), _summed(found, filled, warnings))
+
+
+def _doubts(moves: Sequence[model.Move], forecast: model.Forecast) -> Iterator[str]:
+    """The moves that will most likely not end as they should, with what would help."""
+    for move, played in zip(moves, forecast.moves, strict=True):
+        if played.verdict != "Converges":
+            _, namespace, name = move.name.split("/")
+            yield f"{namespace}/{name}: {played.message}; {_help(move)}"
+
+
+def _help(move: model.Move) -> str:
+    alone = model.Setting(move.memory, move.route.alone, move.policy, move.hypervisor)
+    if model.run(alone).verdict == "Converges":
+        return "with its links to itself it would converge: lower limits.maxConcurrent"
+    knobs = model.advise(alone)
+    return f"what helps: {', or '.join(knobs)}" if knobs else "no setting helps"
+
+
+def _summed(found: Planning | None, entries: Sequence[PlanMigration], warnings: Sequence[str]) -> PlanEstimate:
+    forecast = found.forecast if found else None
+    verdicts = {entry.verdict for entry in entries}
+    nothing = model.Band(0.0, 0.0, 0.0)
+    worst = forecast.band_of(lambda play: max(played.downtime for played in play)) if forecast else nothing
+    return PlanEstimate(
+        duration_seconds=quantiles(forecast.duration if forecast else nothing),
+        downtime_milliseconds=quantiles(milliseconds(worst)),
+        total_downtime_milliseconds=round(1000 * forecast.downtime.p50, 1) if forecast else 0.0,
+        transfer_bytes=round(sum(played.bytes for played in forecast.moves)) if forecast else 0,
+        concurrency=found.concurrency if found else None,
+        verdict=next((v for v in WORST_FIRST if v in verdicts), "Converges"),
+        limited_by=_limited_by(verdicts, len(entries)),
+        warnings=tuple(text[:1024] for text in warnings[:MAX_WARNINGS]),
     )
 
 
-def _limited_by(verdicts: AbstractSet[str | None], estimates: dict[Key, MigrationEstimate]) -> str:
+def _limited_by(verdicts: AbstractSet[str | None], moves: int) -> str:
     if "Blocked" in verdicts:
         return "Capacity"
-    limits = Counter(e.limited_by for e in estimates.values() if e.limited_by not in (None, "None"))
-    return str(limits.most_common(1)[0][0]) if limits else "Concurrency" if len(estimates) > 1 else "None"
+    if verdicts & {"DoesNotConverge", "ConvergesWithLongerDowntime"}:
+        return "DirtyRate"
+    return "Concurrency" if moves > 1 else "None"
 
 
-def _estimate(move: Move, moves: list[Move], plan: MigrationPlan, world: World) -> MigrationEstimate:
-    """One move beside as many others as its slots let run with it."""
+def _move(move: Move, plan: MigrationPlan, world: World) -> model.Move | None:
+    """The move for the forecast; None where no network joins its hosts."""
     source, target = world.host(move.vm.status.host_name), world.host(move.target)
     assert source is not None
     assert target is not None
-    limits = limits_of(world.pool(source.spec.pool_ref.name), plan.spec.limits.max_concurrent)
-    beside = [other for other in moves if other.vm.status.host_name == source.name and other is not move]
-    crowd = min(limits.outbound, limits.concurrent) - 1
-    others = [(source.name, other.target) for other in beside[:crowd]]
-    link = link_of(source, target, world, others)
-    return told(model.estimate(guest_of(move.vm, world), link, POLICY))
+    chosen = policy_of(move.vm, world, plan.spec.policy_name, plan.spec.overrides)
+    settings = chosen.settings if isinstance(chosen, Chosen) else MigrationSettings()
+    planned = move_of(move.vm, source, target, settings, world)
+    return planned if planned.route.alone.bandwidth > 0 else None
 
 
-def _with_estimate(entry: PlanMigration, estimates: dict[Key, MigrationEstimate]) -> PlanMigration:
-    found = estimates.get(Key(VirtualMachine.KIND, entry.namespace, entry.virtual_machine))
-    if found is None or found.duration_seconds is None or found.downtime_milliseconds is None:
-        return entry
+def _forecast(moves: list[model.Move], plan: MigrationPlan, world: World) -> Planning | None:
+    if not moves:
+        return None
+    asked = plan.spec.limits.max_concurrent
+    fewer = model.at_a_time(moves, *_conditions(moves, plan, world, asked))
+    return Planning(model.forecast(moves, *_conditions(moves, plan, world, fewer or asked)), fewer)
+
+
+def _conditions(
+    moves: Sequence[model.Move], plan: MigrationPlan, world: World, most: int | None
+) -> tuple[dict[str, model.Limits], model.Conduct]:
+    """How the moves are carried out, ``most`` of them at a time."""
+    pace, retry = world.pace(moves[0].pool), plan.spec.retry
+    handing_on = CONTROL_SECONDS + (GATHER_SECONDS if most is not None else 0.0)
+    backoff, control = (pace.model(timedelta(seconds=wall)) for wall in (retry.backoff.seconds, handing_on))
+    limits = {move.pool: limits_of(world.pool(move.pool), most) for move in moves}
+    return limits, model.Conduct(retry.limit, backoff, control)
+
+
+def _with_estimate(entry: PlanMigration, forecast: model.Forecast, index: int) -> PlanMigration:
     return entry.model_copy(
         update={
-            "estimated_seconds": found.duration_seconds.p50,
-            "estimated_downtime_ms": found.downtime_milliseconds.p50,
-            "verdict": found.verdict,
+            "estimated_start_seconds": round(forecast.band(index, lambda played: played.start).p50, 1),
+            "estimated_seconds": round(forecast.band(index, lambda played: played.seconds).p50, 1),
+            "estimated_downtime_ms": round(1000 * forecast.band(index, lambda played: played.downtime).p50, 1),
+            "verdict": forecast.moves[index].verdict,
         }
     )
-
-
-def _makespan(
-    plan: MigrationPlan, world: World, moves: list[Move], estimates: dict[Key, MigrationEstimate], quantile: str
-) -> float:
-    """Seconds from the first start to the last end, each pool's moves over that pool's slots."""
-    pools: dict[str | None, list[model.Move]] = {}
-    for move in moves:
-        estimate = estimates[move.vm.key]
-        assert estimate.duration_seconds is not None
-        assert estimate.downtime_milliseconds is not None
-        pools.setdefault(move.vm.status.node_pool_name, []).append(
-            model.Move(
-                name=str(move.vm.key),
-                source=str(move.vm.status.host_name),
-                target=move.target,
-                duration=getattr(estimate.duration_seconds, quantile),
-                downtime=getattr(estimate.downtime_milliseconds, quantile) * SECONDS_PER_MILLISECOND,
-                bytes=estimate.transfer_bytes,
-                priority=model.PRIORITIES[plan.spec.priority],
-            )
-        )
-    spans = [
-        model.schedule(batch, limits_of(world.pool(pool), plan.spec.limits.max_concurrent)).makespan
-        for pool, batch in pools.items()
-    ]
-    return round(max(spans, default=0.0), 1)

@@ -1,25 +1,30 @@
-"""A plan's status: counts, conditions and phase, derived from its entries in one place."""
+"""A plan's status: counts, waves, conditions and phase, derived from its entries in one place."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from drover.api.migrationplan import MigrationPlan, PlanMigration
+from drover.api.migrationplan import MigrationPlan, MigrationPlanStatus, PlanMigration
 from drover.control import conditions
-from drover.control.conditions import Verdict, true
-from drover.control.world.claims import FINAL_MIGRATION_PHASES
+from drover.control.conditions import Verdict, false, true
+from drover.control.migrationplan.entries import has_ended, has_failed, has_moved, is_active, is_home, is_pending
+from drover.control.migrationplan.holding import Hold, budget_verdicts, window_verdicts
+from drover.control.migrationplan.waves import waves_of
+from drover.control.world import World
+from drover.control.world.claims import FINAL_PLAN_PHASES
+
+STALLED = FINAL_PLAN_PHASES - {"Succeeded"}
 
 
-def is_active(entry: PlanMigration) -> bool:
-    return entry.migration is not None and entry.phase not in FINAL_MIGRATION_PHASES
-
-
-def progress(entries: tuple[PlanMigration, ...]) -> str:
-    moved = sum(entry.phase == "Succeeded" for entry in entries)
-    failed = sum(entry.phase == "Failed" for entry in entries)
-    active = sum(is_active(entry) for entry in entries)
-    return f"{moved} of {len(entries)} VMs moved, {active} under way, {failed} failed"
+def progress(entries: Sequence[PlanMigration]) -> str:
+    moved = sum(map(has_moved, entries))
+    satisfied = sum(entry.reason == "AlreadySatisfied" for entry in entries)
+    told = f"{moved + satisfied} of {len(entries)} VMs moved"
+    if any(entry.returning for entry in entries):
+        told += f", {sum(map(is_home, entries))} home again"
+    return f"{told}, {sum(map(is_active, entries))} under way, {sum(map(has_failed, entries))} failed"
 
 
 def kept(plan: MigrationPlan) -> tuple[Verdict, ...]:
@@ -28,29 +33,60 @@ def kept(plan: MigrationPlan) -> tuple[Verdict, ...]:
     return tuple(Verdict(c.type, c.status, c.reason, c.message) for c in kept if c is not None)
 
 
+def executing(entries: Sequence[PlanMigration], hold: Hold | None, reason: str = "Executing") -> Verdict:
+    """Whether migrations are under way or may start."""
+    running = sum(not has_ended(entry) and not is_pending(entry) for entry in entries)
+    told = f"{running} under way, {sum(map(is_pending, entries))} to begin"
+    if hold is None:
+        return true("Executing", reason, told)
+    verdict = true if running else false
+    return verdict("Executing", hold.reason, f"{told}; nothing starts: {hold.message}")
+
+
 def next_status(
     plan: MigrationPlan,
+    world: World,
     now: datetime,
     phase: str,
     entries: tuple[PlanMigration, ...],
-    verdicts: tuple[Verdict, ...],
+    ready: Verdict,
+    about: tuple[Verdict, ...],
     **fields: Any,
-) -> Any:
-    ready = verdicts[0]
-    if phase in ("Failed", "PartiallySucceeded", "Cancelled"):
-        verdicts += (true("Stalled", ready.reason, ready.message),)
+) -> MigrationPlanStatus:
+    """``ready`` and ``about`` (planned, feasible, executing), and what the plan's own fields add to them."""
+    then = plan.model_copy(update={"status": plan.status.model_copy(update={"phase": phase, **fields})})
+    verdicts = [ready, *about, *_approved(plan)]
+    verdicts += [*window_verdicts(plan, now), *budget_verdicts(then, entries, world, now)]
+    if phase in STALLED:
+        verdicts.append(true("Stalled", ready.reason, ready.message))
     elif ready.status != "True":
-        verdicts += (true("Reconciling", ready.reason, ready.message),)
-    skipped = sum(entry.reason == "AlreadySatisfied" or entry.phase == "Cancelled" for entry in entries)
-    done = sum(entry.phase in FINAL_MIGRATION_PHASES for entry in entries)
-    counts = {
+        verdicts.append(true("Reconciling", ready.reason, ready.message))
+    derived = conditions.derive(plan, now, phase=phase, verdicts=verdicts, **_counts(entries), **fields)
+    assert isinstance(derived, MigrationPlanStatus)
+    return derived
+
+
+def _approved(plan: MigrationPlan) -> tuple[Verdict, ...]:
+    """Approved, for a plan that asks for it."""
+    if plan.spec.approval != "Manual" or plan.spec.mode == "DryRun":
+        return ()
+    if plan.spec.approved:
+        return (true("Approved", "Approved", "spec.approved is true"),)
+    return (false("Approved", "AwaitingApproval", "spec.approved is false: nothing starts until it is true"),)
+
+
+def _counts(entries: tuple[PlanMigration, ...]) -> dict[str, Any]:
+    done = sum(map(has_ended, entries))
+    satisfied = sum(entry.reason == "AlreadySatisfied" for entry in entries)
+    return {
         "total": len(entries),
-        "pending": sum(entry.phase == "Pending" and not is_active(entry) for entry in entries),
-        "active": sum(is_active(entry) for entry in entries),
-        "succeeded": sum(entry.phase == "Succeeded" and entry.reason != "AlreadySatisfied" for entry in entries),
+        "pending": sum(is_pending(entry) and not is_active(entry) for entry in entries),
+        "active": sum(map(is_active, entries)),
+        "succeeded": sum(map(has_moved, entries)),
         "failed": sum(entry.phase == "Failed" for entry in entries),
-        "skipped": skipped,
+        "skipped": satisfied + sum(entry.phase == "Cancelled" and not entry.returning for entry in entries),
+        "returned": sum(map(is_home, entries)),
         "percent": 100 * done // len(entries) if entries else 100,
+        "waves": waves_of(entries),
         "migrations": entries,
     }
-    return conditions.derive(plan, now, phase=phase, verdicts=verdicts, **counts, **fields)

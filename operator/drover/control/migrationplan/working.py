@@ -1,231 +1,191 @@
-"""Carrying a plan out: follow its migrations, start what may start, retry what failed, cancel, and finish."""
+"""Carrying a plan out: follow its migrations, start what may start, give up, send home, and finish."""
 
 from __future__ import annotations
 
-import hashlib
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import datetime
+from typing import Literal, NamedTuple, cast
 
-from drover.api.meta import GROUP, ObjectMeta
-from drover.api.migrationplan import MigrationPlan, PlanMigration, PlanResult
-from drover.api.virtualmachinemigration import VirtualMachineMigration, VirtualMachineMigrationSpec
-from drover.control.conditions import false, true
-from drover.control.migrationplan.status import is_active, kept, next_status, progress
-from drover.control.outcome import Child, Create, Event, Outcome, PatchSpec, warning
-from drover.control.world import World
-from drover.control.world.claims import FINAL_MIGRATION_PHASES, PLAN_UID_LABEL, is_final
-
-NOT_RETRIED = frozenset(
-    {"VirtualMachineDeleted", "VirtualMachineStopped", "VirtualMachineNotFound", "NotMigratable", "Cancelled"}
+from drover.api.meta import Key
+from drover.api.migrationplan import MigrationPlan, PlanMigration, PlanPhase
+from drover.control.conditions import Verdict, false
+from drover.control.migrationplan.children import child_name, child_of, migration_of, needs_creation
+from drover.control.migrationplan.ending import finished
+from drover.control.migrationplan.entries import (
+    follow,
+    given_up,
+    has_ended,
+    has_failed,
+    has_moved,
+    is_active,
+    is_pending,
+    sent_home,
 )
-SHOWN_FOR_ONE = frozenset({"PreCopy", "StopAndCopy", "Commitment", "Activation"})
-PLAN_NAMESPACE_LABEL = f"{GROUP}/plan-namespace"
-PLAN_NAME_LABEL = f"{GROUP}/plan-name"
-MAX_NAME = 253
-MAX_LABEL = 63
+from drover.control.migrationplan.holding import Hold, has_begun, hold_of, next_edge
+from drover.control.migrationplan.status import executing, kept, next_status, progress
+from drover.control.migrationplan.telling import events_of
+from drover.control.outcome import Child, Create, Outcome, PatchSpec
+from drover.control.stage import named
+from drover.control.world import World
+from drover.control.world.claims import is_final, is_up
+
+SHOWN_FOR_ONE = frozenset({"PreCopy", "StopAndCopy", "PostCopy", "Commitment", "Activation"})
+
+
+class Course(NamedTuple):
+    """Where a plan is heading."""
+
+    kind: Literal["onward", "stop", "abort", "home"]
+    """stop: what has not begun is given up. abort: what runs is cancelled as well. home: that, and what has moved
+    goes back."""
+    why: str = ""
+    outcome: PlanPhase | None = None
+    """The final phase; where it is None the entries tell."""
+
+
+ONWARD = Course("onward")
+
+
+def course_of(plan: MigrationPlan, entries: tuple[PlanMigration, ...], now: datetime) -> Course:
+    if plan.spec.cancel:
+        return Course("abort", "cancelled", "Cancelled")
+    failed = [Key("VirtualMachine", e.namespace, e.virtual_machine) for e in entries if has_failed(e)]
+    if failed and plan.spec.failure_policy == "Rollback":
+        return Course("home", f"rollback, as {named(failed)} could not be moved", "Failed")
+    if failed and plan.spec.failure_policy == "Stop":
+        return Course("stop", f"stopped, as {named(failed)} could not be moved")
+    window = plan.spec.window
+    if window is not None and window.not_after is not None and now >= window.not_after:
+        return Course("stop", "the window has closed", "Expired")
+    return ONWARD
 
 
 def work(plan: MigrationPlan, world: World, now: datetime) -> Outcome:
-    entries = tuple(_follow(plan, entry, world, now) for entry in plan.status.migrations)
-    if plan.spec.cancel:
-        return _cancel(plan, world, now, entries)
-    if all(entry.phase in FINAL_MIGRATION_PHASES and entry.retry_after is None for entry in entries):
-        return finished(plan, world, now, entries, None)
-    entries, started = _start(plan, entries, now)
-    children = tuple(Create(_migration(plan, entry)) for entry in entries if _needs_creation(entry, world))
-    verdicts = (false("Ready", "InProgress", progress(entries)), *kept(plan))
-    status = next_status(
-        plan,
-        now,
-        _working_phase(plan, entries),
-        entries,
-        verdicts,
-        start_timestamp=plan.status.start_timestamp or (now if started else None),
-    )
-    # A retry that is due already waits for a slot or for paused to be lifted, not for a time.
-    retries = [entry.retry_after for entry in entries if entry.retry_after is not None and entry.retry_after > now]
-    return Outcome(status=status, children=children, requeue_at=min(retries, default=None))
+    entries = tuple(follow(plan, entry, world, now) for entry in plan.status.migrations)
+    course = course_of(plan, entries, now)
+    if course.kind != "onward":
+        entries = tuple(_wound_up(entry, course, world) for entry in entries)
+    if all(map(has_ended, entries)):
+        return finished(plan, world, now, entries, _outcome(course, entries), course.why)
+    hold = hold_of(plan, entries, world, now)
+    if course.kind in ("onward", "home") and hold is None:
+        entries = _started(plan, entries, world, now)
+    return _going_on(plan, world, now, entries, course, hold)
 
 
-def _follow(plan: MigrationPlan, entry: PlanMigration, world: World, now: datetime) -> PlanMigration:
-    """The entry as its migration stands now."""
-    migration = _child(entry, world)
-    if entry.phase in FINAL_MIGRATION_PHASES or entry.migration is None:
-        return entry
-    if migration is None:
-        # Named but never seen: still to be created. Seen before and gone: somebody deleted it.
-        seen = entry.phase not in (None, "Pending")
-        return entry.model_copy(update={"phase": "Cancelled", "reason": "Cancelled"}) if seen else entry
-    followed = entry.model_copy(
-        update={
-            "phase": migration.status.phase or "Pending",
-            "target": migration.status.target_host or entry.target,
-            "reason": migration.status.failure_reason if is_final(migration) else None,
-        }
-    )
-    return _retried(plan, followed, migration, now)
+def _outcome(course: Course, entries: tuple[PlanMigration, ...]) -> PlanPhase | None:
+    """A window that closes on a plan all of whose VMs have ended leaves nothing behind."""
+    left = any(entry.phase == "Cancelled" for entry in entries)
+    return None if course.outcome == "Expired" and not left else course.outcome
 
 
-def _retried(
-    plan: MigrationPlan, entry: PlanMigration, migration: VirtualMachineMigration, now: datetime
-) -> PlanMigration:
-    """A failed migration is tried again after a back-off that doubles, while the limit allows."""
-    if entry.phase != "Failed" or entry.reason in NOT_RETRIED or entry.attempts > plan.spec.retry.limit:
-        return entry
-    backoff = plan.spec.retry.backoff.seconds * 2 ** (entry.attempts - 1)
-    ended = migration.status.end_timestamp or now
-    return entry.model_copy(
-        update={"phase": "Pending", "migration": None, "retry_after": ended + timedelta(seconds=backoff)}
-    )
+def _wound_up(entry: PlanMigration, course: Course, world: World) -> PlanMigration:
+    if course.kind == "home" and has_moved(entry):
+        return sent_home(entry)
+    goes_on = course.kind == "home" and entry.returning
+    if is_pending(entry) and not goes_on and child_of(entry, world) is None:
+        return given_up(entry)
+    return entry
 
 
-def _start(
-    plan: MigrationPlan, entries: tuple[PlanMigration, ...], now: datetime
-) -> tuple[tuple[PlanMigration, ...], bool]:
+def _started(
+    plan: MigrationPlan, entries: tuple[PlanMigration, ...], world: World, now: datetime
+) -> tuple[PlanMigration, ...]:
     """Name the migrations that may begin now; how many run at a time the plan limits, the rest is their queue."""
-    limit = plan.spec.limits.max_concurrent or len(entries)
-    active = sum(is_active(entry) for entry in entries)
+    planned = plan.status.estimate.concurrency if plan.status.estimate is not None else None
+    limit = min(plan.spec.limits.max_concurrent or len(entries), planned or len(entries))
+    active = sum(map(is_active, entries))
     result = []
     for entry in entries:
         due = entry.retry_after is None or entry.retry_after <= now
-        if entry.phase == "Pending" and entry.migration is None and due and active < limit and not plan.spec.paused:
-            attempt = entry.attempts + 1
-            name = child_name(plan, entry, attempt)
-            entry = entry.model_copy(update={"migration": name, "attempts": attempt, "retry_after": None})
-            active += 1
+        if is_pending(entry) and entry.migration is None and due and active < limit:
+            entry = _begun(plan, entry, world)
+            active += is_active(entry)
         result.append(entry)
-    return tuple(result), active > 0
+    return tuple(result)
 
 
-def child_name(plan: MigrationPlan, entry: PlanMigration, attempt: int) -> str:
-    """The same for the same plan, VM and attempt, and no other: plan a of VM b-c is not plan a-b of VM c."""
-    digest = hashlib.sha256(f"{plan.uid}/{entry.namespace}/{entry.virtual_machine}".encode()).hexdigest()[:6]
-    end = f"-{attempt}-{digest}"
-    return f"{plan.name}-{entry.virtual_machine}"[: MAX_NAME - len(end)] + end
+def _begun(plan: MigrationPlan, entry: PlanMigration, world: World) -> PlanMigration:
+    home = world.host(entry.source)
+    if entry.returning and (home is None or not is_up(home) or home.spec.maintenance.mode == "Drain"):
+        return entry.model_copy(update={"phase": "Failed", "reason": "HomeUnavailable"})
+    attempt = entry.attempts + 1
+    name = child_name(plan, entry, attempt)
+    return entry.model_copy(update={"migration": name, "attempts": attempt, "retry_after": None, "reason": None})
 
 
-def _needs_creation(entry: PlanMigration, world: World) -> bool:
-    return entry.migration is not None and entry.phase == "Pending" and _child(entry, world) is None
-
-
-def _child(entry: PlanMigration, world: World) -> VirtualMachineMigration | None:
-    return world.get(VirtualMachineMigration, entry.namespace, entry.migration) if entry.migration else None
-
-
-def _migration(plan: MigrationPlan, entry: PlanMigration) -> VirtualMachineMigration:
-    named = next((vm for vm in plan.spec.virtual_machines or () if vm.name == entry.virtual_machine), None)
-    # The planned target is advice; what the user named, or narrowed to, is binding.
-    target = named.target_host_name if named else None
-    binding = target or (entry.target if plan.spec.target.host_names or plan.spec.target.exclude_hosts else None)
-    return VirtualMachineMigration(
-        metadata=ObjectMeta(
-            name=cast(str, entry.migration),
-            namespace=entry.namespace,
-            labels={
-                PLAN_NAMESPACE_LABEL: plan.namespace,
-                PLAN_NAME_LABEL: plan.name[:MAX_LABEL],
-                PLAN_UID_LABEL: plan.uid,
-            },
-        ),
-        spec=VirtualMachineMigrationSpec(
-            virtual_machine_name=entry.virtual_machine,
-            target_host_name=binding,
-            added_node_selector=None if binding else plan.spec.target.node_selector or None,
-            priority=plan.spec.priority,
-            plan_name=plan.name,
-            plan_namespace=plan.namespace,
-        ),
-    )
-
-
-def _cancel(plan: MigrationPlan, world: World, now: datetime, entries: tuple[PlanMigration, ...]) -> Outcome:
-    """Nothing new starts; what runs is asked to stop, and ends as it can."""
-    entries = tuple(
-        entry.model_copy(update={"phase": "Cancelled", "reason": "Cancelled", "retry_after": None})
-        if entry.phase == "Pending" and _child(entry, world) is None
-        else entry
-        for entry in entries
-    )
-    if all(entry.phase in FINAL_MIGRATION_PHASES for entry in entries):
-        return finished(plan, world, now, entries, "Cancelled")
-    children: list[Child] = []
-    for entry in entries:
-        child = _child(entry, world)
-        if child is not None and not is_final(child) and not child.spec.cancel:
-            children.append(PatchSpec(child, {"cancel": True}))
-    verdicts = (false("Ready", "InProgress", f"cancelling: {progress(entries)}"), *kept(plan))
-    return Outcome(status=next_status(plan, now, "Cancelling", entries, verdicts), children=tuple(children))
-
-
-def _working_phase(plan: MigrationPlan, entries: tuple[PlanMigration, ...]) -> str:
-    if not any(is_active(entry) for entry in entries):
-        return "Migrating" if plan.status.start_timestamp else "Queued"
-    if len(entries) == 1 and entries[0].phase in SHOWN_FOR_ONE:
-        return str(entries[0].phase)
-    return "Migrating"
-
-
-def finished(
+def _going_on(
     plan: MigrationPlan,
     world: World,
     now: datetime,
     entries: tuple[PlanMigration, ...],
-    outcome: str | None,
-    **fields: Any,
+    course: Course,
+    hold: Hold | None,
 ) -> Outcome:
-    moved = sum(entry.phase == "Succeeded" for entry in entries)
-    failed = sum(entry.phase == "Failed" for entry in entries)
-    phase = outcome or ("Succeeded" if not failed else "PartiallySucceeded" if moved else "Failed")
-    message = progress(entries) + _failures(entries) if entries else _nothing(plan)
-    satisfied = bool(entries) and all(entry.reason == "AlreadySatisfied" for entry in entries)
-    reason = "AlreadySatisfied" if satisfied else phase
-    ready = true("Ready", reason, message) if phase == "Succeeded" else false("Ready", _ready_reason(phase), message)
+    starts = [entry.start_timestamp for entry in entries if entry.start_timestamp is not None]
+    withheld = hold is not None and any(map(is_pending, entries))
     status = next_status(
         plan,
+        world,
         now,
-        phase,
+        _phase(plan, entries, course),
         entries,
-        (ready, *kept(plan)),
-        end_timestamp=now,
-        result=_result(plan, world, now, entries),
-        **fields,
+        _ready(entries, course, hold if withheld else None),
+        (*kept(plan), executing(entries, hold, _EXECUTING[course.kind])),
+        start_timestamp=plan.status.start_timestamp or min(starts, default=None),
+        held=plan.status.held or withheld or None,
     )
-    event = Event(f"Plan{phase}", message) if phase in ("Succeeded", "Cancelled") else warning(f"Plan{phase}", message)
-    return Outcome(status=status, events=(event,))
-
-
-def _ready_reason(phase: str) -> str:
-    return "Cancelled" if phase == "Cancelled" else "Failed"
-
-
-def _nothing(plan: MigrationPlan) -> str:
-    if plan.spec.host_name:
-        return f"no VM is on host {plan.spec.host_name}: there is nothing to move"
-    return f"spec.selector matches no VM in {plan.namespace}: see `kubectl get vm -n {plan.namespace} --show-labels`"
-
-
-def _failures(entries: tuple[PlanMigration, ...]) -> str:
-    failed = [entry for entry in entries if entry.phase == "Failed"]
-    if not failed:
-        return ""
-    named = ", ".join(f"{entry.namespace}/{entry.virtual_machine}: {entry.reason}" for entry in failed[:5])
-    more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
-    return f" ({named}{more}); mend the cause and create a new plan"
-
-
-def _result(plan: MigrationPlan, world: World, now: datetime, entries: tuple[PlanMigration, ...]) -> PlanResult | None:
-    if plan.status.start_timestamp is None:
-        return None
-    children = [child for entry in entries if (child := _child(entry, world)) is not None]
-    results = [child.status.result for child in children if child.status.phase == "Succeeded" and child.status.result]
-    source = world.host(entries[0].source) if entries else None
-    pace = world.pace(source.spec.pool_ref.name if source is not None else None)
-    seconds = pace.model(now - plan.status.start_timestamp)
-    estimate = plan.status.estimate
-    predicted = estimate.duration_seconds.p50 if estimate and estimate.duration_seconds else 0.0
-    return PlanResult(
-        duration_seconds=round(seconds, 3),
-        total_downtime_milliseconds=round(sum(result.downtime_milliseconds for result in results), 1),
-        transferred_bytes=sum(result.transferred_bytes for result in results),
-        duration_error_percent=round(100 * (seconds - predicted) / predicted, 1) if predicted else None,
+    # A retry that is due already waits for a slot or for a hold to be lifted, not for a time.
+    times = [entry.retry_after for entry in entries if entry.retry_after is not None and entry.retry_after > now]
+    edge = next_edge(plan, entries, world, now)
+    return Outcome(
+        status=status,
+        events=events_of(plan, status),
+        children=_children(plan, entries, course, world),
+        requeue_at=min([*times, *([edge] if edge is not None else [])], default=None),
     )
+
+
+_EXECUTING = {"onward": "Executing", "stop": "Stopping", "abort": "Cancelling", "home": "RollingBack"}
+
+
+def _ready(entries: tuple[PlanMigration, ...], course: Course, hold: Hold | None) -> Verdict:
+    if course.kind != "onward":
+        return false("Ready", "InProgress", f"{course.why}: {progress(entries)}")
+    if hold is not None:
+        return false("Ready", "Blocked", f"{progress(entries)}; nothing starts: {hold.message}")
+    return false("Ready", "InProgress", progress(entries))
+
+
+def _phase(plan: MigrationPlan, entries: tuple[PlanMigration, ...], course: Course) -> PlanPhase:
+    if course.kind == "abort":
+        return "Cancelling"
+    if not any(map(is_active, entries)):
+        return "Migrating" if has_begun(plan) else "Queued"
+    if len(entries) == 1 and entries[0].phase in SHOWN_FOR_ONE:
+        return cast(PlanPhase, entries[0].phase)
+    return "Migrating"
+
+
+def _children(
+    plan: MigrationPlan, entries: tuple[PlanMigration, ...], course: Course, world: World
+) -> tuple[Child, ...]:
+    children: list[Child] = []
+    for turn, entry in enumerate(entries):
+        child = child_of(entry, world)
+        if child is None and needs_creation(entry, world):
+            children.append(Create(migration_of(plan, entry, turn)))
+        elif child is not None and _is_unwanted(entry, course) and not is_final(child) and not child.spec.cancel:
+            children.append(PatchSpec(child, {"cancel": True}))
+    return tuple(children)
+
+
+def _is_unwanted(entry: PlanMigration, course: Course) -> bool:
+    match course.kind:
+        case "onward":
+            return False
+        case "stop":
+            return is_pending(entry)
+        case "abort":
+            return True
+        case "home":
+            return not entry.returning

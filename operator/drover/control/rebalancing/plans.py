@@ -1,4 +1,4 @@
-"""A proposal as MigrationPlans: paused, so that nothing moves before somebody has looked at it."""
+"""A proposal as MigrationPlans that wait for approval, so that nothing moves before somebody has looked at it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from drover.api.meta import ObjectMeta
-from drover.api.migrationplan import MigrationPlan, MigrationPlanSpec, PlannedVirtualMachine
-from drover.control.drain import MAX_NAME, TRIGGER_LABEL
-from drover.control.migrationplan.planning import MAX_VMS
+from drover.api.migrationplan import MAX_VMS, MigrationPlan, MigrationPlanSpec, PlannedVirtualMachine
+from drover.control.drainplans import MAX_NAME, TRIGGER_LABEL
 from drover.control.rebalancing.proposing import Proposal
 from drover.control.rebalancing.trying import TriedMove
 
@@ -44,5 +43,5 @@ def _plans(proposal: Proposal, namespace: str, moves: list[TriedMove]) -> Iterat
         )
         yield MigrationPlan(
             metadata=ObjectMeta(name=name, namespace=namespace, labels={TRIGGER_LABEL: TRIGGER}),
-            spec=MigrationPlanSpec(mode="Execute", paused=True, virtual_machines=entries),
+            spec=MigrationPlanSpec(mode="Execute", approval="Manual", virtual_machines=entries),
         )

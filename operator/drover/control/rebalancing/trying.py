@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from drover.api.meta import Key
 from drover.api.virtualmachine import VirtualMachine
-from drover.control.driver import POLICY
-from drover.control.virtualmachinemigration.inputs import guest_of, link_of
+from drover.control.policies import Chosen, policy_of
+from drover.control.virtualmachinemigration.inputs import move_of
 from drover.control.world import World
 from drover.control.world.claims import looks_beside
 from drover.control.world.requests import request_of
@@ -46,7 +46,7 @@ class Moves:
         self._host = {uid: str(vm.status.host_name) for uid, vm in self._vms.items()}
         self._requests: dict[str, Request] = {}
         self._watchers = self._by_mark()
-        self._estimates: dict[tuple[model.Guest, model.Link], model.Estimate] = {}
+        self._estimates: dict[tuple[model.Memory, model.StopPolicy, model.Link], model.Played] = {}
 
     def expect(self, targets: Mapping[Key, str | None]) -> None:
         """Charges VMs that others move on the hosts these move them to, as far as known and where they fit, too."""
@@ -73,7 +73,7 @@ class Moves:
             self._attempt.undo(start)
             return False
         self._host[uid] = target
-        self.made.append(TriedMove(self._vms[uid], source, target, estimate.transfer_bytes))
+        self.made.append(TriedMove(self._vms[uid], source, target, round(estimate.bytes)))
         return True
 
     def undo(self, start: int = 0) -> None:
@@ -112,14 +112,17 @@ class Moves:
     def _unmet(self, uid: str) -> Counter[str]:
         return unmet(self.ledger, self.request(uid))
 
-    def _estimate(self, uid: str, source: str, target: str) -> model.Estimate:
-        """The move alone on its link."""
+    def _estimate(self, uid: str, source: str, target: str) -> model.Played:
+        """The move alone on its link, as it will most likely go."""
         there, here = self._world.host(source), self._world.host(target)
         assert there is not None
         assert here is not None
-        key = guest_of(self._vms[uid], self._world), link_of(there, here, self._world, ())
+        chosen = policy_of(self._vms[uid], self._world)
+        assert isinstance(chosen, Chosen), "no policy was named that might not exist"
+        move = move_of(self._vms[uid], there, here, chosen.settings, self._world)
+        key = move.memory, move.policy, move.route.alone
         if key not in self._estimates:
-            self._estimates[key] = model.estimate(*key, POLICY)
+            self._estimates[key] = model.forecast([replace(move, dirty_noise=0.0)], {}).moves[0]
         return self._estimates[key]
 
 

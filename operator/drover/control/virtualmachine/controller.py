@@ -40,7 +40,14 @@ from drover.control.virtualmachine.losing import (
     knows_its_guest_died,
     seen_again,
 )
-from drover.control.virtualmachine.migrating import commit_ready, follow_migration, has_failed_to_migrate
+from drover.control.virtualmachine.migrating import (
+    commit_ready,
+    follow_migration,
+    guest_lost,
+    has_failed_to_migrate,
+    in_post_copy,
+    lost_in_post_copy,
+)
 from drover.control.virtualmachine.placing import start, stopped
 from drover.control.virtualmachine.power import Power, power_of
 from drover.control.virtualmachine.preempted import preempted_for
@@ -51,9 +58,14 @@ from drover.control.world import World
 
 
 def reconcile(vm: VirtualMachine, world: World, now: datetime) -> Outcome:
+    protected = FINALIZER in vm.metadata.finalizers
+    if protected and (lost := lost_in_post_copy(vm, world)) is not None:
+        return guest_lost(vm, lost, world, now)
+    if protected and in_post_copy(vm, world):
+        return follow_migration(vm, world, now, commit=commit_ready(vm, world))
     if vm.deleting:
         return terminate(vm, world, now)
-    if FINALIZER not in vm.metadata.finalizers:
+    if not protected:
         return Outcome(protect=True)
     power = power_of(vm)
     if not vm.status.host_name:
@@ -88,7 +100,7 @@ def _back(vm: VirtualMachine, now: datetime, power: Power) -> Outcome:
         return stopped(vm, now, power)
     if vm.spec.run_strategy == "Once":
         return failed(vm, now, now)
-    return _boot(vm, now, "host is back", restarts=vm.status.restarts + 1)
+    return _boot(vm, now, f"its guest died; {vm.status.host_name} is up", restarts=vm.status.restarts + 1)
 
 
 def _boot(vm: VirtualMachine, now: datetime, why: str, restarts: int) -> Outcome:

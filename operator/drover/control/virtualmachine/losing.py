@@ -32,7 +32,8 @@ from drover.control.virtualmachine.status import booting_on, next_status, paused
 from drover.control.world import World
 
 WINDOW_SECONDS = 86_400.0
-"""Model seconds for which a restart after a host failure counts towards highAvailability.maxRestarts."""
+"""Model seconds for which a restart after a host failure counts towards highAvailability.maxRestarts, and a live move
+towards status.migration.count24h."""
 
 
 def host_lost(vm: VirtualMachine, host: Host | None, world: World, now: datetime, power: Power) -> Outcome:

@@ -89,11 +89,12 @@ def _request(waited: Want, world: World) -> Request | None:
 
 
 def _by_host(before: AnyResource | None, after: AnyResource | None, world: World) -> list[Key]:
-    """VMs on a host that came up, went down, was fenced or is to be drained."""
+    """VMs on a host that came up, went down, was fenced or is to be drained; and those on their way from or to it."""
     old, new = cast("Host | None", before), cast("Host | None", after)
     name = cast(AnyResource, after if after is not None else before).name
     same = old is not None and new is not None and _vm_view(old) == _vm_view(new)
-    return [] if same else world.vms_on[name]
+    moving = world.migrations(world.migrations_at[name]) if not same else ()
+    return [] if same else world.vms_on[name] + [key for migration in moving for key in _vm_of(migration)]
 
 
 def _vm_view(host: Host) -> object:

@@ -1,4 +1,4 @@
-"""From the prepared target to the running guest: passes, stop-and-copy, commitment, activation."""
+"""From the prepared target to the running guest: passes, stop-and-copy, post-copy, commitment, activation."""
 
 from __future__ import annotations
 
@@ -8,16 +8,25 @@ from drover.api.quantity import human
 from drover.api.virtualmachine import MigrationSummary, VirtualMachine
 from drover.api.virtualmachinemigration import MigrationProgress, MigrationResult, VirtualMachineMigration
 from drover.control.conditions import Verdict, false, true
-from drover.control.driver import POLICY, Activate, Copied, PassSent, PrepareTarget, SendPass, StopAndCopy
-from drover.control.outcome import Event, Outcome
-from drover.control.virtualmachinemigration.inputs import guest_of
-from drover.control.virtualmachinemigration.links import began, hosts_of, pace_of, present_link, stored_link
+from drover.control.driver import (
+    Activate,
+    Completion,
+    Copied,
+    Copying,
+    CopyMemory,
+    PrepareTarget,
+    PullPages,
+    StopAndCopy,
+)
+from drover.control.outcome import Event, Outcome, warning
+from drover.control.virtualmachinemigration import checkpoint
+from drover.control.virtualmachinemigration.convergence import converging, noteworthy
+from drover.control.virtualmachinemigration.links import began, given_route, given_setting, pace_of
 from drover.control.virtualmachinemigration.status import (
     End,
     advanced,
     ended,
     next_status,
-    pass_state,
     progress_of,
     result_of,
 )
@@ -35,7 +44,7 @@ def preparing(migration: VirtualMachineMigration, world: World, now: datetime) -
         migration,
         now,
         "PreCopy",
-        _copying(migration, 1),
+        _under_way(migration, 1),
         transition_started_at=done.at,
         progress=progress.model_copy(update={"iteration": 1}),
     )
@@ -44,84 +53,173 @@ def preparing(migration: VirtualMachineMigration, world: World, now: datetime) -
 
 
 def pre_copy(migration: VirtualMachineMigration, vm: VirtualMachine, world: World, now: datetime) -> Outcome:
-    """One pass; the next one takes the share of the links it meets then."""
-    guest, link = guest_of(vm, world), stored_link(migration, world)
-    work = SendPass(
+    """All passes are one piece of work; its reports are written down as progress, for the next leader to go on from."""
+    saved = checkpoint.read(migration)
+    work = CopyMemory(
         migration.uid,
         migration.status.attempts,
         began(migration, now),
         pace_of(migration, world),
-        guest,
-        link,
-        pass_state(migration),
+        given_setting(migration, vm, world),
+        given_route(migration, world),
+        saved.checkpoint if saved else None,
     )
     done = world.completion(work)
-    if done is None:
+    if done is None or done.at == progress_of(migration).last_update_time:
         return Outcome(work=frozenset({work}))
-    assert isinstance(done.result, PassSent)
-    source, target = hosts_of(migration, world)
-    after, link = done.result.state, present_link(migration, source, target, world)
-    progress = advanced(migration, after, link)
-    match model.next_step(after, guest, link, POLICY):
-        case model.GiveUp(reason, message):
-            return ended(migration, now, End("Failed", reason, message), progress)
-        case model.SwitchOver():
-            return _switch_over(migration, now, done.at, progress)
-    progress = progress.model_copy(update={"iteration": after.iteration + 1})
+    assert isinstance(done.result, Copying)
+    progress = advanced(migration, done.result, done.at)
+    if done.result.decision is None:
+        return _reported(migration, now, done, progress, work)
+    if done.result.decision.then == "abort":
+        return _given_up(migration, now, done.result, progress)
+    return _switch_over(migration, now, done, progress)
+
+
+def _reported(
+    migration: VirtualMachineMigration, now: datetime, done: Completion, progress: MigrationProgress, work: CopyMemory
+) -> Outcome:
+    assert isinstance(done.result, Copying)
     status = next_status(
         migration,
         now,
         "PreCopy",
-        _copying(migration, progress.iteration),
-        transition_started_at=done.at,
+        _under_way(migration, progress.iteration),
+        converging(done.result),
         progress=progress,
+        checkpoint=checkpoint.written(done.result, done.at),
     )
-    return Outcome(status=status)
+    events = noteworthy(progress_of(migration), progress, done.result, migration.status.condition("Converging"))
+    return Outcome(status=status, events=events, work=frozenset({work}))
+
+
+FAILED_FOR = {"CompletionTimeout": "CompletionTimeout", "ProgressTimeout": "ProgressTimeout"}
+
+
+def _given_up(
+    migration: VirtualMachineMigration, now: datetime, copied: Copying, progress: MigrationProgress
+) -> Outcome:
+    assert copied.decision is not None
+    _, message = model.judge(copied.decision, copied.state, copied.setting)
+    reason = FAILED_FOR.get(copied.decision.reason, "NotConverging")
+    return ended(
+        migration,
+        now,
+        End("Failed", reason, message),
+        progress,
+        converging=false("Converging", "NotConverging", message),
+        result=result_of(migration, copied, model.Ending()),
+    )
 
 
 def _switch_over(
-    migration: VirtualMachineMigration, now: datetime, at: datetime, progress: MigrationProgress
+    migration: VirtualMachineMigration, now: datetime, done: Completion, progress: MigrationProgress
 ) -> Outcome:
+    assert isinstance(done.result, Copying)
+    decision = done.result.decision
+    assert decision is not None
+    left = f"{human(progress.remaining_bytes)} {'to be pulled later' if decision.then == 'postCopy' else 'to send'}"
     status = next_status(
         migration,
         now,
         "StopAndCopy",
-        false("Ready", "InProgress", f"guest is paused, {human(progress.remaining_bytes)} to send"),
-        transition_started_at=at,
+        false("Ready", "InProgress", f"guest is paused, {left}"),
+        converging(done.result),
+        transition_started_at=done.at,
         mode="Paused",
         progress=progress,
+        checkpoint=checkpoint.written(done.result, done.at),
     )
-    told = f"after {progress.iteration} passes, {human(progress.remaining_bytes)} left"
+    told = f"after {progress.iteration} passes, {human(progress.remaining_bytes)} left: {decision.reason}"
     return Outcome(status=status, events=(Event("SwitchOver", told),))
 
 
 def stop_and_copy(migration: VirtualMachineMigration, vm: VirtualMachine, world: World, now: datetime) -> Outcome:
-    state = pass_state(migration, finished=True)
-    work = StopAndCopy(
-        migration.uid,
-        migration.status.attempts,
-        began(migration, now),
-        pace_of(migration, world),
-        guest_of(vm, world),
-        stored_link(migration, world),
-        state,
-    )
+    copied = _copied(migration, vm, world)
+    work = _handing_over(StopAndCopy, migration, copied, world, now)
     done = world.completion(work)
     if done is None:
         return Outcome(work=frozenset({work}))
     assert isinstance(done.result, Copied)
+    assert copied.decision is not None
+    if copied.decision.then == "postCopy":
+        return _pulling(migration, now, done.at)
+    return _whole(migration, now, done.at, copied, done.result.ending)
+
+
+def _pulling(migration: VirtualMachineMigration, now: datetime, at: datetime) -> Outcome:
     progress = progress_of(migration)
-    sent = progress.processed_bytes + done.result.sent_bytes
+    rest, target = human(progress.remaining_bytes), migration.status.target_host
+    message = f"guest runs on {target} and pulls {rest} from {migration.status.source_host}: it cannot be cancelled now"
+    status = next_status(
+        migration,
+        now,
+        "PostCopy",
+        false("Ready", "InProgress", message),
+        transition_started_at=at,
+        mode="PostCopy",
+        progress=progress.model_copy(update={"percent": max(progress.percent, 90)}),
+    )
+    return Outcome(status=status, events=(warning("SwitchedToPostCopy", message),))
+
+
+def post_copy(migration: VirtualMachineMigration, vm: VirtualMachine, world: World, now: datetime) -> Outcome:
+    copied = _copied(migration, vm, world)
+    work = _handing_over(PullPages, migration, copied, world, now)
+    done = world.completion(work)
+    if done is None:
+        return Outcome(work=frozenset({work}))
+    assert isinstance(done.result, Copied)
+    return _whole(migration, now, done.at, copied, done.result.ending)
+
+
+def _copied(migration: VirtualMachineMigration, vm: VirtualMachine, world: World) -> Copying:
+    """The passes as they ended."""
+    saved, given = checkpoint.read(migration), given_setting(migration, vm, world)
+    if saved is None or saved.decision is None:
+        # Another version wrote it: that everything is sent once more with the guest paused is safe, if slow.
+        return Copying(model.begin(given), given, model.Decision("DowntimeLimit", "stopAndCopy"))
+    return Copying(saved.state, given, saved.decision)
+
+
+def _handing_over(
+    sort: type[StopAndCopy] | type[PullPages],
+    migration: VirtualMachineMigration,
+    copied: Copying,
+    world: World,
+    now: datetime,
+) -> StopAndCopy | PullPages:
+    assert copied.decision is not None
+    return sort(
+        migration.uid,
+        migration.status.attempts,
+        began(migration, now),
+        pace_of(migration, world),
+        copied.setting,
+        given_route(migration, world),
+        copied.state,
+        copied.decision,
+    )
+
+
+def _whole(
+    migration: VirtualMachineMigration, now: datetime, at: datetime, copied: Copying, over: model.Ending
+) -> Outcome:
+    """Everything is on the target."""
+    progress = progress_of(migration)
+    sent = round(copied.state.processed + over.bytes)
+    activation = copied.setting.hypervisor.activation
     status = next_status(
         migration,
         now,
         "Commitment",
         false("Ready", "InProgress", f"{migration.status.target_host} has the whole guest; moving the claim"),
-        transition_started_at=done.at,
+        transition_started_at=at,
         progress=progress.model_copy(
-            update={"processed_bytes": sent, "remaining_bytes": 0, "percent": 99, "eta_seconds": POLICY.activation}
+            update={"processed_bytes": sent, "remaining_bytes": 0, "percent": 99, "eta_seconds": activation}
         ),
-        result=result_of(migration, state, done.result.downtime_seconds, sent),
+        result=result_of(migration, copied, over),
+        checkpoint=None,
     )
     return Outcome(status=status)
 
@@ -156,7 +254,7 @@ def activation(migration: VirtualMachineMigration, world: World, now: datetime) 
     return Outcome(status=status, events=(Event("SuccessfulMigration", message),))
 
 
-def _copying(migration: VirtualMachineMigration, iteration: int) -> Verdict:
+def _under_way(migration: VirtualMachineMigration, iteration: int) -> Verdict:
     route = f"{migration.status.source_host} to {migration.status.target_host}"
     return false("Ready", "InProgress", f"pass {iteration} from {route}")
 

@@ -1,12 +1,13 @@
-"""From objects to the migration model's values: the guest, the link it gets, and the limits it must keep."""
+"""From objects to the migration model's values: the guest, its rules, the cards it crosses, the limits it must keep."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import cast
+import math
+from typing import NamedTuple
 
 from drover.api.flavor import Flavor, WorkloadModel
 from drover.api.host import Host
+from drover.api.migrationsettings import MigrationSettings
 from drover.api.nodepool import NodePool
 from drover.api.virtualmachine import ResolvedFlavor, VirtualMachine
 from drover.api.virtualmachinemigration import (
@@ -15,16 +16,25 @@ from drover.api.virtualmachinemigration import (
     Quantiles,
     VirtualMachineMigration,
 )
+from drover.control.policies import bandwidth_cap, stop_policy
 from drover.control.world import World
-from drover.control.world.claims import is_final, migration_bandwidth
+from drover.control.world.claims import migration_bandwidth
 from drover.model import migration as model
 
 RTT_SECONDS = 0.0005
 """Round trip inside a data centre."""
+MAX_MESSAGE = 1024
 
 
-def guest_of(vm: VirtualMachine, world: World) -> model.Guest:
-    """How the VM's memory behaves: its own model where it has one, else its flavor's."""
+class Workload(NamedTuple):
+    """How a guest writes to its memory."""
+
+    memory: model.Memory
+    dirty_noise: float
+
+
+def workload_of(vm: VirtualMachine, world: World) -> Workload:
+    """By its own model where it has one, else by its flavor's, field by field."""
     assert vm.status.flavor is not None
     flavor = world.get(Flavor, "", vm.status.flavor.name)
     base = flavor.spec.model if flavor is not None else WorkloadModel()
@@ -35,37 +45,51 @@ def guest_of(vm: VirtualMachine, world: World) -> model.Guest:
         return value if value is not None else getattr(base, name)
 
     chosen = WorkloadModel.model_validate({name: choose(name) for name in WorkloadModel.model_fields})
-    return model.Guest(
+    memory = model.guest_memory(
         memory_bytes=vm.status.flavor.memory_bytes,
         zero_page_ratio=float(chosen.zero_page_ratio.fraction),
         hot_set_bytes=chosen.hot_set.bytes,
         dirty_rate=chosen.dirty_rate.bytes,
-        dirty_noise=float(chosen.dirty_noise.fraction),
+    )
+    return Workload(memory, float(chosen.dirty_noise.fraction))
+
+
+def route_of(source: Host, target: Host, world: World, cap: float = math.inf) -> model.Route:
+    """The cards a migration crosses; ``cap``: bytes a second it may use at most."""
+    cards = (_card(source, "out", world), _card(target, "in", world))
+    return model.Route(cards, cap, RTT_SECONDS)
+
+
+def _card(host: Host, direction: str, world: World) -> model.Card:
+    pool, line = world.pool(host.spec.pool_ref.name), float(migration_bandwidth(host))
+    share = pool.spec.migration.bandwidth_share.fraction if pool is not None else 1
+    return model.Card(f"{host.name}/{direction}", line, float(line * share))
+
+
+def setting_of(
+    workload: Workload, settings: MigrationSettings, route: model.Route, noise: model.Noise = model.NONE
+) -> model.Setting:
+    return model.Setting(workload.memory, route.alone, stop_policy(settings), model.MODELLED, noise)
+
+
+def move_of(vm: VirtualMachine, source: Host, target: Host, settings: MigrationSettings, world: World) -> model.Move:
+    """A VM's move, to forecast it."""
+    workload = workload_of(vm, world)
+    return model.Move(
+        name=str(vm.key),
+        pool=source.spec.pool_ref.name,
+        source=source.name,
+        target=target.name,
+        route=route_of(source, target, world, bandwidth_cap(settings)),
+        memory=workload.memory,
+        policy=stop_policy(settings),
+        dirty_noise=workload.dirty_noise,
     )
 
 
 def copying(world: World) -> list[VirtualMachineMigration]:
     """Migrations that hold a target, and with it a share of the links."""
-    active = world.migrations(world.active_migrations[True])
-    return [m for m in active if m.status.target_host and not is_final(m)]
-
-
-def link_of(source: Host, target: Host, world: World, others: Iterable[tuple[str, str]]) -> model.Link:
-    """The link of one migration beside ``others`` (source, target), shared max-min fairly over the hosts' cards."""
-    flows = [(f"{source.name}/out", f"{target.name}/in")]
-    flows += [(f"{there}/out", f"{here}/in") for there, here in others]
-    capacities = {resource: _capacity(resource, world) for flow in flows for resource in flow}
-    line = float(min(migration_bandwidth(source), migration_bandwidth(target)))
-    return model.Link(bandwidth=min(model.max_min_fair(capacities, flows)[0], line), line=line, rtt=RTT_SECONDS)
-
-
-def _capacity(resource: str, world: World) -> float:
-    host = world.host(resource.rpartition("/")[0])
-    if host is None:
-        return 0.0
-    pool = world.pool(host.spec.pool_ref.name)
-    share = pool.spec.migration.bandwidth_share.fraction if pool is not None else 1
-    return float(migration_bandwidth(host) * share)
+    return world.migrations(world.moving_migrations[True])
 
 
 def limits_of(pool: NodePool | None, max_concurrent: int | None = None) -> model.Limits:
@@ -92,17 +116,28 @@ def claim_of(flavor: ResolvedFlavor, cells: tuple[int, ...]) -> MigrationClaim:
     )
 
 
-def told(estimate: model.Estimate) -> MigrationEstimate:
+def told(estimate: model.Estimate, bandwidth: float) -> MigrationEstimate:
     """The estimate as a status shows it: rounded to what a reader needs."""
     return MigrationEstimate(
-        transfer_bytes=estimate.transfer_bytes,
-        duration_seconds=Quantiles(p50=round(estimate.duration_p50, 1), p90=round(estimate.duration_p90, 1)),
-        downtime_milliseconds=Quantiles(
-            p50=round(estimate.downtime_p50 * 1000, 1), p90=round(estimate.downtime_p90 * 1000, 1)
-        ),
-        passes=estimate.passes,
-        bandwidth_bytes_per_second=round(estimate.bandwidth),
+        transfer_bytes=round(estimate.bytes.p50),
+        duration_seconds=quantiles(estimate.total),
+        downtime_milliseconds=quantiles(milliseconds(estimate.downtime)),
+        blackout_milliseconds=quantiles(milliseconds(estimate.blackout)),
+        passes=round(estimate.passes.p50),
+        bandwidth_bytes_per_second=round(bandwidth),
         verdict=estimate.verdict,
-        limited_by=cast("str | None", estimate.limited_by),
-        warnings=estimate.warnings,
+        reason=estimate.likely.reason,
+        message=estimate.message[:MAX_MESSAGE],
+        limited_by=estimate.limited_by,
+        warnings=tuple(text[:MAX_MESSAGE] for text in estimate.warnings),
     )
+
+
+def milliseconds(band: model.Band) -> model.Band:
+    """Of a band in seconds."""
+    return model.Band(*(1000 * seconds for seconds in band))
+
+
+def quantiles(band: model.Band) -> Quantiles:
+    """In tenths, the band rounded outwards."""
+    return Quantiles(p10=math.floor(band.p10 * 10) / 10, p50=round(band.p50, 1), p90=math.ceil(band.p90 * 10) / 10)

@@ -7,12 +7,13 @@ from datetime import datetime
 
 from drover.api.host import Host
 from drover.api.virtualmachine import VirtualMachine
-from drover.api.virtualmachinemigration import MigrationProgress, MigrationQueue, VirtualMachineMigration
+from drover.api.virtualmachinemigration import BlockedBy, MigrationProgress, MigrationQueue, VirtualMachineMigration
 from drover.control.conditions import Verdict, false
-from drover.control.driver import POLICY
-from drover.control.outcome import Event, Outcome
-from drover.control.virtualmachinemigration.inputs import claim_of, guest_of, told
-from drover.control.virtualmachinemigration.links import no_link, present_link
+from drover.control.migrationplan.holding import Hold, hold_on
+from drover.control.outcome import Event, Outcome, warning
+from drover.control.policies import Chosen, PolicyNotFound, bandwidth_cap, policy_of
+from drover.control.virtualmachinemigration.inputs import claim_of, route_of, setting_of, told, workload_of
+from drover.control.virtualmachinemigration.links import no_link, present_share
 from drover.control.virtualmachinemigration.queueing import Blocked, admission
 from drover.control.virtualmachinemigration.status import End, ended, next_status
 from drover.control.world import World
@@ -22,7 +23,7 @@ from drover.model import migration as model
 from drover.model.placement import Refused, decide
 
 UNSCHEDULABLE_SECONDS = 300.0
-"""Model seconds a migration waits for its VM to run, or for a target that fits (KubeVirt's pending timeout)."""
+"""Model seconds a migration waits for its VM, a policy or a target that fits (KubeVirt's pending timeout)."""
 MIGRATABLE_PHASES = ("Running", "Migrating")
 WORTH_WAITING_FOR = ("Pending", "Provisioning", "Scheduling", "Unschedulable", "Starting")
 
@@ -47,10 +48,22 @@ def pending(migration: VirtualMachineMigration, vm: VirtualMachine, world: World
     if migration.spec.target_host_name == vm.status.host_name:
         message = f"{vm.name} is on {vm.status.host_name} already"
         return ended(migration, now, End("Failed", "NotMigratable", message))
-    blocked = admission(migration, vm, world, now)
+    chosen = _policy(migration, vm, world)
+    if isinstance(chosen, PolicyNotFound):
+        return _wait_at_most(migration, vm, world, now, MigrationQueue(blocked_by="Policy", message=chosen.message))
+    if (hold := hold_on(migration, world, now)) is not None:
+        return _held(migration, now, hold)
+    blocked = admission(migration, vm, world)
     if isinstance(blocked, Blocked):
-        return _wait(migration, now, blocked.queue)
-    return _choose_target(migration, vm, world, now, blocked.exclude)
+        same = blocked.queue == migration.status.queue
+        return _wait(migration, now, blocked.queue, migration.status.transition_started_at if same else None)
+    return _choose_target(migration, vm, chosen, world, now, blocked.exclude)
+
+
+def _held(migration: VirtualMachineMigration, now: datetime, hold: Hold) -> Outcome:
+    by: BlockedBy = "Window" if hold.reason in ("WindowNotOpen", "WindowClosed") else "Plan"
+    outcome = _wait(migration, now, MigrationQueue(blocked_by=by, message=f"its plan holds it: {hold.message}"))
+    return replace(outcome, requeue_at=hold.until)
 
 
 def _is_confirmed(vm: VirtualMachine, world: World) -> bool:
@@ -63,13 +76,24 @@ def _is_confirmed(vm: VirtualMachine, world: World) -> bool:
 
 
 def _not_running_yet(migration: VirtualMachineMigration, vm: VirtualMachine, world: World, now: datetime) -> Outcome:
-    waiting = migration.status.queue is not None and migration.status.queue.blocked_by == "None"
+    state = vm.status.phase or "Pending"
+    waiting = MigrationQueue(
+        message=f"{vm.name} is {state}, not Running yet: only a running guest can be migrated live"
+    )
+    return _wait_at_most(migration, vm, world, now, waiting)
+
+
+def _wait_at_most(
+    migration: VirtualMachineMigration, vm: VirtualMachine, world: World, now: datetime, queue: MigrationQueue
+) -> Outcome:
+    """Wait for what may never come: its VM, a policy, room on a target."""
+    before = migration.status.queue
+    waiting = before is not None and before.blocked_by == queue.blocked_by
     since = (migration.status.transition_started_at if waiting else None) or now
     deadline = since + world.pace(vm.status.node_pool_name).wall(UNSCHEDULABLE_SECONDS)
     if now >= deadline:
-        message = f"{vm.name} is still {vm.status.phase or 'Pending'}; only a running guest can be migrated live"
-        return ended(migration, now, End("Failed", "NotMigratable", message))
-    queue = MigrationQueue(message=f"{vm.name} is {vm.status.phase or 'Pending'}, not Running yet")
+        reason = "TargetUnschedulable" if queue.blocked_by == "Capacity" else "NotMigratable"
+        return ended(migration, now, End("Failed", reason, queue.message or ""))
     outcome = _wait(migration, now, queue, since)
     return Outcome(status=outcome.status, events=outcome.events, requeue_at=deadline)
 
@@ -88,10 +112,15 @@ def _waiting(message: str) -> Verdict:
 
 
 def _choose_target(
-    migration: VirtualMachineMigration, vm: VirtualMachine, world: World, now: datetime, exclude: frozenset[str]
+    migration: VirtualMachineMigration,
+    vm: VirtualMachine,
+    chosen: Chosen,
+    world: World,
+    now: datetime,
+    exclude: frozenset[str],
 ) -> Outcome:
     assert vm.status.flavor is not None
-    wanted = migration.spec.target_host_name
+    wanted, preferred = migration.spec.target_host_name, migration.spec.preferred_target_host_name
     own = request_of(vm, vm.status.flavor, world)
     request = replace(
         own,
@@ -101,30 +130,22 @@ def _choose_target(
         exclude=exclude | {str(vm.status.host_name)},
         unreserved=True,
     )
-    decision = decide(world.ledger, request)
+    decision = decide(world.ledger, replace(request, hosts=frozenset({preferred}))) if preferred else None
+    if decision is None or isinstance(decision, Refused):
+        decision = decide(world.ledger, request)
     if isinstance(decision, Refused):
-        return _no_target(migration, world, now, decision, vm)
+        waiting = MigrationQueue(blocked_by="Capacity", message=decision.message)
+        return _wait_at_most(migration, vm, world, now, waiting)
     target, source = world.host(decision.host), world.host(vm.status.host_name)
     assert target is not None
     assert source is not None
-    return _claim(migration, vm, source, target, decision.cells, world, now)
-
-
-def _no_target(
-    migration: VirtualMachineMigration, world: World, now: datetime, refused: Refused, vm: VirtualMachine
-) -> Outcome:
-    waiting = migration.status.queue is not None and migration.status.queue.blocked_by == "Capacity"
-    since = (migration.status.transition_started_at if waiting else None) or now
-    deadline = since + world.pace(vm.status.node_pool_name).wall(UNSCHEDULABLE_SECONDS)
-    if now >= deadline:
-        return ended(migration, now, End("Failed", "TargetUnschedulable", refused.message))
-    outcome = _wait(migration, now, MigrationQueue(blocked_by="Capacity", message=refused.message), since)
-    return Outcome(status=outcome.status, events=outcome.events, requeue_at=deadline)
+    return _claim(migration, vm, chosen, source, target, decision.cells, world, now)
 
 
 def _claim(
     migration: VirtualMachineMigration,
     vm: VirtualMachine,
+    chosen: Chosen,
     source: Host,
     target: Host,
     cells: tuple[int, ...],
@@ -132,12 +153,13 @@ def _claim(
     now: datetime,
 ) -> Outcome:
     assert vm.status.flavor is not None
-    guest = guest_of(vm, world)
-    link = present_link(migration, source, target, world)
-    if link.bandwidth <= 0:
+    route = present_share(route_of(source, target, world, bandwidth_cap(chosen.settings)), world)
+    if route.alone.bandwidth <= 0:
         return ended(migration, now, no_link(source, target))
-    estimate = told(model.estimate(guest, link, POLICY))
-    first = model.first_pass(guest)
+    workload = workload_of(vm, world)
+    given = setting_of(workload, chosen.settings, route)
+    estimate = told(model.estimate(given, workload.dirty_noise), route.alone.bandwidth)
+    whole = round(workload.memory.wire_bytes)
     status = next_status(
         migration,
         now,
@@ -150,15 +172,25 @@ def _claim(
         start_timestamp=now,
         transition_started_at=now,
         mode="PreCopy",
+        policy_name=chosen.name,
+        settings=chosen.settings,
         estimate=estimate,
         queue=None,
         attempts=migration.status.attempts + 1,
         progress=MigrationProgress(
-            total_bytes=round(first.remaining),
-            remaining_bytes=round(first.remaining),
-            bandwidth_bytes_per_second=round(link.bandwidth),
-            dirty_rate_bytes_per_second=round(guest.dirty_rate),
+            total_bytes=whole,
+            remaining_bytes=whole,
+            bandwidth_bytes_per_second=round(route.alone.bandwidth),
             eta_seconds=estimate.duration_seconds.p50 if estimate.duration_seconds else None,
         ),
     )
-    return Outcome(status=status, events=(Event("TargetReserved", f"{source.name} to {target.name}"),))
+    reserved = Event("TargetReserved", f"{source.name} to {target.name}")
+    doubtful = () if estimate.verdict == "Converges" else (warning("EstimatedNotToConverge", estimate.message or ""),)
+    return Outcome(status=status, events=(reserved, *doubtful))
+
+
+def _policy(migration: VirtualMachineMigration, vm: VirtualMachine, world: World) -> Chosen | PolicyNotFound:
+    """The policy that holds for the move, with what its plan puts before it."""
+    spec = migration.spec
+    plan = world.plan(spec.plan_namespace or migration.namespace, spec.plan_name) if spec.plan_name else None
+    return policy_of(vm, world, spec.policy_name, plan.spec.overrides if plan is not None else None)

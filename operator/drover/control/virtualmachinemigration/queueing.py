@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
 
 from drover.api.meta import Key
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import MigrationQueue, VirtualMachineMigration
-from drover.control.virtualmachinemigration.inputs import copying, limits_of
+from drover.control.virtualmachinemigration.inputs import limits_of
 from drover.control.world import World
+from drover.control.world.queues import HELD_BY_PLAN, is_parked
 from drover.model import migration as model
 
 
@@ -25,44 +24,44 @@ class Blocked:
     queue: MigrationQueue
 
 
-def admission(
-    migration: VirtualMachineMigration, vm: VirtualMachine, world: World, now: datetime
-) -> Admitted | Blocked:
+def admission(migration: VirtualMachineMigration, vm: VirtualMachine, world: World) -> Admitted | Blocked:
     """Whether a migration may start now, beside all others of its pool that wait or run."""
-    pool = vm.status.node_pool_name
-    limits = limits_of(world.pool(pool))
-    active = [
-        model.Active(m.status.source_host or "", m.status.target_host)
-        for m in copying(world)
-        if _pool_of(m.status.source_host, world) == pool
+    own, told = world.queues.place(migration.key), migration.status.queue
+    if own is None:
+        return Blocked(told or MigrationQueue(message=f"{vm.name} is {vm.status.phase}, not Running yet"))
+    pool = str(vm.status.node_pool_name)
+    slots = slots_of(pool, world)
+    waiting = model.wait_of(own, world.queues.line(pool), slots)
+    if waiting is None:
+        return Admitted(slots.inbound_full())
+    if told is not None and told.blocked_by in HELD_BY_PLAN:
+        told = None
+    if told is not None and (is_parked(migration) or _without_place(told.message) == _without_place(waiting.message)):
+        return Blocked(told)
+    return Blocked(MigrationQueue(position=waiting.position, blocked_by=waiting.blocked_by, message=waiting.message))
+
+
+def _without_place(message: str | None) -> str:
+    """What is waited for. A place in the line that has changed is not worth a write."""
+    return (message or "").rpartition("; position ")[0]
+
+
+def slots_of(pool: str, world: World) -> model.Slots:
+    """The slots of a pool and its hosts, with what is taken of them."""
+    slots = model.Slots(limits_of(world.pool(pool)))
+    for source, target in world.queues.routes():
+        host = world.host(source)
+        if host is not None and host.spec.pool_ref.name == pool:
+            slots.take(source, target)
+        else:
+            slots.take_hosts(source, target)
+    return slots
+
+
+def next_in_line(world: World) -> list[Key]:
+    """Waiting migrations that have what they waited for, as far as slots go."""
+    return [
+        Key(VirtualMachineMigration.KIND, *queued.name)
+        for pool in world.queues.pools()
+        for queued in model.may_start(world.queues.line(pool), slots_of(pool, world))
     ]
-    queue = [
-        queued for m in world.migrations(world.waiting_migrations[True]) if (queued := _queued(m, pool, world, now))
-    ]
-    answer = model.admit(queue, active, limits)
-    for waiting in answer.waiting:
-        if waiting.name == str(migration.key):
-            told = MigrationQueue(position=waiting.position, blocked_by=waiting.blocked_by, message=waiting.message)
-            return Blocked(told)
-    inbound = Counter(running.target for running in active)
-    return Admitted(frozenset(host for host, used in inbound.items() if host and used >= limits.inbound))
-
-
-def _queued(migration: VirtualMachineMigration, pool: str | None, world: World, now: datetime) -> model.Queued | None:
-    """A waiting migration of the pool that could start, were there a slot."""
-    vm = world.find(Key(VirtualMachine.KIND, migration.namespace, migration.spec.virtual_machine_name))
-    if vm is None or vm.status.phase != "Running" or vm.status.node_pool_name != pool or migration.spec.cancel:
-        return None
-    created = migration.metadata.creation_timestamp or now
-    return model.Queued(
-        name=str(migration.key),
-        source=vm.status.host_name,
-        target=migration.spec.target_host_name,
-        priority=model.PRIORITIES[migration.spec.priority],
-        waited=max(0.0, (now - created).total_seconds()),
-    )
-
-
-def _pool_of(host: str | None, world: World) -> str | None:
-    found = world.host(host)
-    return found.spec.pool_ref.name if found is not None else None

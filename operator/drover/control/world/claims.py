@@ -17,7 +17,7 @@ from drover.model.placement.cpumodels import provides
 from drover.model.placement.refusal import UNSATISFIED
 
 FINAL_MIGRATION_PHASES = frozenset({"Succeeded", "Failed", "Cancelled"})
-FINAL_PLAN_PHASES = frozenset({"Succeeded", "PartiallySucceeded", "Failed", "Cancelled"})
+FINAL_PLAN_PHASES = frozenset({"Succeeded", "PartiallySucceeded", "Failed", "Cancelled", "Superseded", "Expired"})
 PLAN_UID_LABEL = f"{GROUP}/plan-uid"
 """On a plan's migrations: which plan, so that one made anew under the same name is told apart."""
 
@@ -68,6 +68,18 @@ def claim_size(claim: MigrationClaim) -> Resources:
 def holds_target(migration: VirtualMachineMigration, vm: VirtualMachine) -> bool:
     status = migration.status
     return not is_final(migration) and status.target_host is not None and status.vm_uid == vm.uid
+
+
+def hosts_of_migration(migration: VirtualMachineMigration) -> list[str]:
+    """Source and target, from when the target is claimed until its end."""
+    source, target = migration.status.source_host, migration.status.target_host
+    return [] if source is None or target is None or is_final(migration) else [source, target]
+
+
+def is_post_copy(migration: VirtualMachineMigration) -> bool:
+    """Whether the guest runs on the target, and its VM has yet to move there."""
+    phase, mode = migration.status.phase, migration.status.mode
+    return phase == "PostCopy" or (phase == "Commitment" and mode == "PostCopy")
 
 
 def is_final(migration: VirtualMachineMigration) -> bool:

@@ -29,10 +29,12 @@ from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.api.volume import Volume
 from drover.control.driver import Command, Completion, Pace
+from drover.control.metering import UsageLedger
 from drover.control.world import claims
 from drover.control.world.books import Books
 from drover.control.world.index import Index, Lines
 from drover.control.world.priorities import Priority, priority_of
+from drover.control.world.queues import Queues, Side, is_parked
 from drover.model.placement import Ledger
 
 ResourceT = TypeVar("ResourceT", bound=AnyResource)
@@ -54,6 +56,8 @@ class World:
         self._tombstones: dict[str, None] = {}
         self._listeners: list[Listener] = []
         self.books = Books()
+        self.usage = UsageLedger()
+        self.queues = Queues()
         self.vms_on = Index(_host_of_vm)
         self.vms_of_flavor = Index(lambda vm: [vm.spec.flavor_ref.name])
         self.vms_of_image = Index(claims.images_of_vm)
@@ -67,10 +71,13 @@ class World:
         self.vms_unplaced = Index(lambda vm: [vm.status.phase] if not vm.status.host_name else [])
         self.volumes_of_image = Index(claims.images_of_volume)
         self.hosts_of_pool = Index(lambda host: [host.spec.pool_ref.name])
+        self.draining_hosts = Index(lambda host: [True] if host.spec.maintenance.mode == "Drain" else [])
         self.migrations_of_vm = Index(lambda m: [Key("VirtualMachine", m.namespace, m.spec.virtual_machine_name)])
         self.migrations_of_plan = Index(claims.plan_of_migration)
         self.active_migrations = Index(lambda m: [] if claims.is_final(m) else [True])
-        self.waiting_migrations = Index(lambda m: [] if claims.is_final(m) or m.status.target_host else [True])
+        self.parked_migrations = Index(lambda m: [True] if is_parked(m) else [])
+        self.moving_migrations = Index(lambda m: [True] if claims.hosts_of_migration(m) else [])
+        self.migrations_at = Index(claims.hosts_of_migration)
         self.default_priority_classes = Index(lambda named: [True] if named.spec.global_default else [])
         self.plans_of_host = Index(lambda plan: [plan.spec.host_name] if plan.spec.host_name else [])
         self._indexes: dict[str, tuple[Index | Lines, ...]] = {
@@ -88,12 +95,14 @@ class World:
                 self.vms_unplaced,
             ),
             "Volume": (self.volumes_of_image,),
-            "Host": (self.hosts_of_pool,),
+            "Host": (self.hosts_of_pool, self.draining_hosts),
             "VirtualMachineMigration": (
                 self.migrations_of_vm,
                 self.migrations_of_plan,
                 self.active_migrations,
-                self.waiting_migrations,
+                self.parked_migrations,
+                self.moving_migrations,
+                self.migrations_at,
             ),
             "MigrationPlan": (self.plans_of_host,),
             "PriorityClass": (self.default_priority_classes,),
@@ -258,8 +267,22 @@ class World:
         after = self.find(key)
         for index in self._indexes.get(key.kind, ()):
             index.replace(before, after)
-        self.books.count(key, before, self._observed[key.kind].get(key), self._assumed.get(key))
+        observed = self._observed[key.kind].get(key)
+        self.books.count(key, before, observed, self._assumed.get(key))
+        self.usage.take(key, observed)
+        if key.kind == VirtualMachineMigration.KIND:
+            self._queue(key, before)
+        elif key.kind == VirtualMachine.KIND:
+            for migration in self.migrations_of_vm[key]:
+                self._queue(migration, self.find(migration))
         self._tell(before, after)
+
+    def _queue(self, key: Key, before: AnyResource | None) -> None:
+        """Count a migration in its queue; ``before`` is what was visible of it until now."""
+        visible = cast(VirtualMachineMigration, self.find(key) or before)
+        vm = self.get(VirtualMachine, key.namespace, visible.spec.virtual_machine_name)
+        observed, assumed = self._observed[key.kind].get(key), self._assumed.get(key)
+        self.queues.count(key, *cast("tuple[Side, Side]", (observed, assumed)), vm)
 
     def _tell(self, before: AnyResource | None, after: AnyResource | None) -> None:
         for listener in self._listeners:

@@ -1,0 +1,1 @@
+"""UsageRecord: what a namespace has used in a month."""
