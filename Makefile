@@ -13,6 +13,7 @@ STAMP := .venv/.stamp
 export CONTEXT PROVIDER
 
 CONTROLPLANE := PYTHONPATH=hack $(BIN)/python -m controlplane
+MIXIN := PYTHONPATH=hack $(BIN)/python -m mixin
 PYTEST := $(BIN)/pytest -m "not soak"
 
 .PHONY: help
@@ -47,13 +48,28 @@ cluster-env: $(STAMP) ## print the exports that point a shell at it
 crds: $(STAMP) ## write crds/ from the API's models
 	$(BIN)/python -m drover.api.crd crds/
 
+.PHONY: dashboards
+dashboards: $(STAMP) ## write monitoring/ (rules, dashboards) and docs/metrics.md from their code
+	$(BIN)/python -m drover.observe.reference docs/metrics.md
+	$(MIXIN)
+
+.PHONY: pictures
+pictures: $(STAMP) ## draw the dashboards from a running operator into docs/images (5 minutes)
+	$(BIN)/python hack/pictures.py
+
+.PHONY: monitoring-tools
+monitoring-tools: $(STAMP) ## have promtool and prometheus at hand: those on PATH, else Debian's in a cache
+	$(MIXIN) --tools
+
 .PHONY: lint
-lint: $(STAMP) ## style, types, layers, and crds/ as generated
+lint: $(STAMP) ## style, types, layers, and that what is generated is as generated
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m drover.api.crd --check crds/
+	$(BIN)/python -m drover.observe.reference --check docs/metrics.md
+	$(MIXIN) --check
 
 .PHONY: unit
 unit: $(STAMP) ## unit and property tests

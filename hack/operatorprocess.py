@@ -42,6 +42,11 @@ class OperatorProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def address(self) -> str:
+        """host:port of its pages. Raises OSError before it has told."""
+        return self._url().removeprefix("http://")
+
     def requests(self) -> dict[tuple[str, str], int]:
         """Requests answered so far, by (verb, plural), as its own metrics count them."""
         counted: dict[tuple[str, str], int] = {}

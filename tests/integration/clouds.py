@@ -30,7 +30,7 @@ class Cloud:
 
     def object(self, kind: str, name: str, spec: Manifest, **metadata: Any) -> Manifest:
         named = {"name": name, **metadata}
-        if kind in ("NodePool", "Flavor"):
+        if kind in ("NodePool", "Flavor", "MigrationPolicy"):
             named["labels"] = {"cloud": self.namespace}
         else:
             named["namespace"] = self.namespace
@@ -155,7 +155,7 @@ class Cloud:
 
     def told(self, kind: str, name: str, *reasons: str) -> None:
         """Wait for events of these reasons on an object; those on cluster-scoped ones are in ``default``."""
-        where = "-A" if kind in ("Flavor", "NodePool", "Host") else f"--namespace={self.namespace}"
+        where = "-A" if kind in ("Flavor", "NodePool", "Host", "MigrationPolicy") else f"--namespace={self.namespace}"
         about = f"involvedObject.kind={kind},involvedObject.name={name}"
         seen: list[list[str]] = []
 
@@ -177,13 +177,13 @@ def condition(status: Manifest, type_: str) -> Manifest:
 
 @contextmanager
 def cloud_in(kubectl: Kubectl, namespace: str) -> Iterator[Cloud]:
-    """The cloud of a namespace; at the end everything in it and its pools and flavors are deleted, not awaited."""
+    """The cloud of a namespace; at the end all in it, its pools, flavors and policies are deleted, not awaited."""
     made = Cloud(kubectl, namespace)
     try:
         yield made
     finally:
         kubectl("delete", "mplan,vmm,vm", "--all", "-n", namespace, "--wait=false")
-        kubectl("delete", "npool,flv", "-l", f"cloud={namespace}", "--wait=false")
+        kubectl("delete", "npool,flv,mpol", "-l", f"cloud={namespace}", "--wait=false")
 
 
 def assert_no_double_allocation(kubectl: Kubectl, pool: str) -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -22,11 +22,13 @@ DROVER = Path(sys.executable).parent / "drover"
 class OperatorProcess:
     """One ``drover run``. As a context manager it is killed at the end, whatever became of it."""
 
-    def __init__(self, kubeconfig: Path, namespace: str, log: Path, *, lease_duration: int = 15) -> None:
+    def __init__(
+        self, kubeconfig: Path, namespace: str, log: Path, *, lease_duration: int = 15, options: Sequence[str] = ()
+    ) -> None:
         self.port = free_port()
         self._log = log
         command = [DROVER, "run", "--kubeconfig", kubeconfig, "--namespace", namespace]
-        command += ["--metrics-port", str(self.port), "--lease-duration", str(lease_duration)]
+        command += ["--metrics-port", str(self.port), "--lease-duration", str(lease_duration), *options]
         with log.open("wb") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output)
 

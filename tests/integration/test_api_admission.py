@@ -242,6 +242,7 @@ def test_every_kind_is_established_under_its_short_names_and_category(kubectl: K
         ("placementgroups.spec.policy", "AntiAffinity: at most maxPerDomain in each."),
         ("virtualmachines.spec.placement.affinity.labelSelector", "of this namespace only"),
         ("migrationplans.status.migrations.verdict", "Whether its copy ends."),
+        ("migrationpolicies.spec.maxDowntimeMs", "Milliseconds the guest may pause (default 900)."),
     ],
 )
 def test_kubectl_explain_says_what_the_docstrings_say(kubectl: Kubectl, path: str, said: str) -> None:

@@ -121,11 +121,11 @@ def test_a_manifest_of_a_vm_that_is_there_is_its_next_spec(base: Cloud, cluster:
 
 def test_reading_is_all_it_needs(base: Cloud, cluster: ControlPlane, kubectl: Kubectl, tmp_path: Path) -> None:
     base.up(base.vm(), base.vm("vm-2"))
-    user = _service_account(kubectl, cluster, base.namespace, tmp_path / "kubeconfig")
+    user = service_account(kubectl, cluster, base.namespace, tmp_path / "kubeconfig")
     refused = error(drover(cluster, "explain", "vm/vm", kubeconfig=user))
     assert "refuses these credentials (403: priorityclasses.scheduling.k8s.io is forbidden" in refused
     role = f"{base.namespace}-reader"
-    kinds = "*.drover.dev,priorityclasses.scheduling.k8s.io"
+    kinds = "*.drover.dev,priorityclasses.scheduling.k8s.io,namespaces"
     kubectl("create", "clusterrole", role, "--verb=list", f"--resource={kinds}")
     kubectl("create", "clusterrolebinding", role, f"--clusterrole={role}", f"--serviceaccount={base.namespace}:reader")
     try:
@@ -138,7 +138,7 @@ def test_reading_is_all_it_needs(base: Cloud, cluster: ControlPlane, kubectl: Ku
         kubectl("delete", f"clusterrole/{role}", f"clusterrolebinding/{role}")
 
 
-def _service_account(kubectl: Kubectl, cluster: ControlPlane, namespace: str, target: Path) -> Path:
+def service_account(kubectl: Kubectl, cluster: ControlPlane, namespace: str, target: Path) -> Path:
     """A kubeconfig of a service account without any rights."""
     kubectl("create", "serviceaccount", "reader", "-n", namespace)
     token = kubectl("create", "token", "reader", "-n", namespace).strip()
@@ -200,14 +200,14 @@ def test_a_pool_is_packed_by_the_plan_that_is_proposed_and_started_by_hand(base:
     proposed = kubectl_drover(cluster, "rebalance", base.namespace, "--goal", "pack")
     (plan,) = yaml.safe_load_all(out(proposed))
     name, spec = plan["metadata"]["name"], plan["spec"]
-    assert (spec["mode"], spec["paused"], len(spec["virtualMachines"])) == ("Execute", True, 2)
+    assert (spec["mode"], spec["approval"], len(spec["virtualMachines"])) == ("Execute", "Manual", 2)
     assert f"kubectl patch mplan {name} -n {base.namespace} --type=merge" in proposed.stderr
     base.kubectl("apply", "--validate=strict", "-f", "-", input=proposed.stdout)
-    base.phase("mplan", name, "Queued")
+    base.phase("mplan", name, "AwaitingApproval")
     assert base.list("vmm") == []
     again = drover(cluster, "rebalance", base.namespace, "--goal", "pack")
     assert (out(again), "being migrated, or in a plan that is not finished" in again.stderr) == ("", True)
-    base.patch("mplan", name, {"paused": False})
+    base.patch("mplan", name, {"approved": True})
     assert base.phase("mplan", name, "Succeeded")["succeeded"] == 2
     assert len({base.status("vm", vm)["hostName"] for vm in names}) == 1
     done = drover(cluster, "rebalance", base.namespace, "--goal", "pack")
@@ -226,7 +226,7 @@ def test_apply_creates_the_plan_and_keeps_to_the_budget(base: Cloud, cluster: Co
     (plan,) = base.list("mplan")
     name = plan["metadata"]["name"]
     assert told == f"migrationplan.drover.dev/{name} created in namespace {base.namespace}\n"
-    assert (plan["spec"]["paused"], len(plan["spec"]["virtualMachines"])) == (True, 1)
+    assert (plan["spec"]["approval"], len(plan["spec"]["virtualMachines"])) == ("Manual", 1)
     assert plan["spec"]["virtualMachines"][0]["targetHostName"] != first
 
 

@@ -13,6 +13,8 @@ def test_every_example_passes_strict_validation(kubectl: Kubectl) -> None:
     try:
         told = _dry_run(kubectl, EXAMPLES)
         of_placement = _dry_run(kubectl, EXAMPLES / "placement")
+        policies = _dry_run(kubectl, EXAMPLES / "policies")
+        plans = _dry_run(kubectl, EXAMPLES / "plans")
     finally:
         kubectl("delete", "--wait=false", "-f", namespaces)
     assert told.count("virtualmachine.drover.dev/") == 40
@@ -20,6 +22,8 @@ def test_every_example_passes_strict_validation(kubectl: Kubectl) -> None:
     assert of_placement.count("virtualmachine.drover.dev/") == 4
     for kind in ("priorityclass.scheduling.k8s.io", "placementgroup.drover.dev", "flavor.drover.dev"):
         assert f"{kind}/" in of_placement, kind
+    assert policies.count("migrationpolicy.drover.dev/") == 5
+    assert plans.count("migrationplan.drover.dev/") == 1
 
 
 def _dry_run(kubectl: Kubectl, folder: Path) -> str:

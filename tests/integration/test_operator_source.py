@@ -92,7 +92,7 @@ def test_objects_reach_the_operator_and_leave_it_through_kopf(
         kubectl("apply", "-f", "-", input=VM % ("after", namespace))
 
         def known(name: str) -> bool:
-            return f'drover_vm_info{{namespace="{namespace}",vm="{name}"' in operator.get("/metrics")[1]
+            return f'drover_vm_info{{namespace="{namespace}",vm="{name}"' in operator.get("/metrics/state")[1]
 
         eventually(lambda: known("before") and known("after"), 20, operator.log)
         kubectl("delete", "vm", "before", "-n", namespace, "--wait=false")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 
+from drover.api.kinds import WATCHED
 from drover.control.world import World
 from drover.kube.api import Api, FatalError
 from drover.kube.connection import Connection
@@ -38,14 +39,16 @@ class Cluster:
 
 
 @asynccontextmanager
-async def opened(kubeconfig: str | None, context: str | None) -> AsyncIterator[Cluster]:
-    """Reads the whole cluster. Raises FatalError where that cannot be done."""
+async def opened(
+    kubeconfig: str | None, context: str | None, kinds: Iterable[str] = WATCHED, namespace: str = ""
+) -> AsyncIterator[Cluster]:
+    """Reads the whole cluster, or these kinds, or one namespace. Raises FatalError where that cannot be done."""
     connection = Connection(kubeconfig, context)
     await connection.load()
     metrics = Metrics()
     async with Api(connection.configuration, metrics) as api:
         with Console(stderr=True).status("reading the cluster"):
-            world = await load(api, metrics)
+            world = await load(api, metrics, kinds, namespace)
         yield Cluster(api, world, connection.namespace())
 
 

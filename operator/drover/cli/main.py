@@ -10,6 +10,7 @@ from drover.cli.explain import explain
 from drover.cli.rebalance import rebalance
 from drover.cli.run import run
 from drover.cli.simulate import simulate
+from drover.cli.usage import usage
 
 app = typer.Typer(
     help="Runs an IaaS cloud's virtual machines as Kubernetes custom resources.",
@@ -21,6 +22,7 @@ app.command()(simulate)
 app.command()(explain)
 app.command()(estimate)
 app.command()(rebalance)
+app.command()(usage)
 
 
 @app.command()

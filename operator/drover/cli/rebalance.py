@@ -22,7 +22,7 @@ from drover.kube.store import WRITE_QUERY
 
 MAX_MIGRATIONS = 20
 """Unless told otherwise."""
-START = """'{"spec":{"paused":false}}'"""
+START = """'{"spec":{"approved":true}}'"""
 SHOWN = 20
 """Moves in the table for people; the plans have all."""
 
@@ -115,4 +115,4 @@ def _tell(proposal: Proposal, console: Console) -> None:
 def _tell_how_to_start(proposed: Sequence[MigrationPlan]) -> None:
     for plan in proposed:
         patch = f"kubectl patch mplan {plan.name} -n {plan.namespace} --type=merge -p {START}"
-        typer.echo(f"The plan is paused; to start it once it is there: {patch}", err=True)
+        typer.echo(f"The plan waits for approval; to start it once it is there: {patch}", err=True)

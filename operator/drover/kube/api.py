@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 from kubernetes.aio.client import ApiClient
@@ -62,6 +63,7 @@ class Api:
         self._client.user_agent = f"drover/{__version__}"
         self._metrics = metrics
         self.url = str(configuration.host)
+        self._host = urlsplit(self.url).netloc
 
     async def __aenter__(self) -> Self:
         return self
@@ -95,6 +97,7 @@ class Api:
             raise UnansweredError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
         finally:
             self._metrics.api_request(verb, resource, code, time.perf_counter() - begun)
+            self._metrics.http_request(code, _METHODS[verb], self._host)
         if status < 300:
             return _decoded(data)
         message = _message(data)
@@ -133,8 +136,10 @@ def path_of(key: Key, subresource: str = "") -> str:
 
 def collection_of(kind: str, namespace: str = "") -> str:
     """The URL path of a kind: in one namespace, or everywhere when ``namespace`` is empty."""
+    model = WATCHED[kind]
+    root = "/apis" if model.GROUP else "/api"
     place = f"namespaces/{namespace}/" if namespace else ""
-    return f"/apis/{WATCHED[kind].api_version()}/{place}{WATCHED[kind].PLURAL}"
+    return f"{root}/{model.api_version()}/{place}{model.PLURAL}"
 
 
 def _decoded(data: bytes) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import kopf
@@ -19,10 +20,11 @@ from drover.api.kinds import WATCHED
 from drover.control.driver import Simulated
 from drover.control.engine import Engine
 from drover.control.outcome import Controller
-from drover.control.ports import Elected, Observed
+from drover.control.ports import Elected, Observed, Write
 from drover.control.world import World
 from drover.kube import preflight
 from drover.kube.api import Api, FatalError
+from drover.kube.archive import Archive
 from drover.kube.clock import WallClock
 from drover.kube.connection import Connection
 from drover.kube.events import EventWriter
@@ -33,8 +35,13 @@ from drover.kube.settings import kopf_settings
 from drover.kube.source import Source
 from drover.kube.store import Store
 from drover.observe import health
+from drover.observe.families import process as families
+from drover.observe.instrument import Instruments
+from drover.observe.lives import Lives
 from drover.observe.metrics import Metrics
 from drover.observe.migrations import FinishedMigrations
+from drover.observe.state import Compat, Detail, StatePage
+from drover.observe.workqueue import NAME, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +63,12 @@ class Options:
     """Seconds."""
     metrics_host: str = "0.0.0.0"
     metrics_port: int = 8080
+    metrics_vm_detail: Detail = "info"
+    """Series of single VMs on /metrics/state."""
+    metrics_compat: Compat = "none"
+    """Whose names the same is told under too."""
+    usage_archive: Path | None = None
+    """Directory of the archive of usage; None for no archive."""
 
 
 async def run(connection: Connection, options: Options, controllers: Iterable[Controller]) -> None:
@@ -89,13 +102,19 @@ class Operator:
         parser = Parser()
         self.world = World(options.namespace)
         self.lease = Lease(api, options.namespace, LEASE_NAME, options.identity, options.lease_duration)
-        self.store = Store(api, parser, metrics, self.lease.held)
+        self._archive = Archive(options.usage_archive) if options.usage_archive is not None else None
+        self.store = Store(api, parser, metrics, self.lease.held, before=self._archived)
         self.events = EventWriter(api, options.identity)
-        self.engine = Engine([metrics.instrument(controller) for controller in controllers], self.world)
-        self.runtime = Runtime(self.engine, Simulated(), self.store, self.events, WallClock())
+        clock, work = WallClock(), WorkQueue(metrics)
+        instruments = Instruments(metrics, work)
+        measured = [instruments.around(controller) for controller in controllers]
+        self.engine = Engine(measured, self.world, watcher=work)
+        self.runtime = Runtime(self.engine, Simulated(), self.store, self.events, clock, work)
         self.source = Source(self.runtime.put, self._relisted.add, parser, metrics)
-        FinishedMigrations(self.world, self._leads, metrics.registry)
-        metrics.queue_depth(lambda: self.engine.queue_depth)
+        self.state_page = StatePage(self.world, clock.now, options.metrics_vm_detail, options.metrics_compat)
+        FinishedMigrations(self.world, self._leads, metrics)
+        Lives(self.world, self._leads, metrics, clock.now)
+        metrics.tell(families.WORKQUEUE_DEPTH, lambda: self.engine.queue_depth, NAME)
 
     def health(self) -> health.Health:
         """How it is, for /healthz and /readyz."""
@@ -114,13 +133,13 @@ class Operator:
             await self.lease.release()
 
     async def _serve(self, stack: AsyncExitStack) -> None:
-        app = health.application(self.health, self._metrics, self.world)
+        app = health.application(self.health, self._metrics, self.state_page)
         host, port = self._options.metrics_host, self._options.metrics_port
         try:
             url = await stack.enter_async_context(health.serving(app, host, port))
         except OSError as error:
             raise FatalError(f"port {port} cannot be served ({error}): choose another with --metrics-port") from error
-        log.info("serving /healthz, /readyz and /metrics", extra={"url": url})
+        log.info("serving /healthz, /readyz, /metrics and /metrics/state", extra={"url": url})
 
     async def _work(self) -> None:
         try:
@@ -154,15 +173,19 @@ class Operator:
             for resource in resources:
                 self.runtime.put(Observed(resource))
             self.runtime.put(listed)
+            self._metrics.kind_listed(kind)
         await self.runtime.settled()
 
     async def _audit(self) -> NoReturn:
-        """Drop ghosts: of kinds that Kopf listed again shortly after, of all kinds every few minutes."""
+        """Drop ghosts: of kinds that Kopf listed again shortly after, of all kinds every few minutes. Check the
+        ledger of usage, a little at a time.
+        """
         loop = asyncio.get_running_loop()
         self._relisted.clear()
         full_at = loop.time() + AUDIT_SECONDS
         while True:
             await asyncio.sleep(RELIST_SETTLES_SECONDS)
+            self.world.usage.audit(self.world.confirmed)
             kinds = set(self._relisted)
             self._relisted.clear()
             if loop.time() >= full_at:
@@ -170,13 +193,18 @@ class Operator:
                 kinds = set(WATCHED)
             for kind in kinds:
                 self.runtime.put(await self.store.audit(kind))
+                self._metrics.kind_listed(kind)
 
     async def _measure_lag(self) -> NoReturn:
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + LAG_SECONDS
             await asyncio.sleep(LAG_SECONDS)
-            self._metrics.loop_lag.observe(loop.time() - due)
+            self._metrics.observe(families.EVENT_LOOP_LAG, loop.time() - due)
+
+    async def _archived(self, write: Write) -> None:
+        if self._archive is not None:
+            await self._archive.before(write, self.world, self.lease.held)
 
     def _leads(self) -> bool:
         return self.engine.state == "leading"

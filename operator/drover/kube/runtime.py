@@ -15,6 +15,7 @@ from drover.control.ports import Input, Outputs, Write
 from drover.kube.clock import WallClock
 from drover.kube.events import EventWriter
 from drover.kube.store import Store
+from drover.observe.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +28,15 @@ HEARTBEAT = 5.0
 class Runtime:
     """Runs one engine. ``put`` is its inbox; ``run`` ends only by an error or by being cancelled."""
 
-    def __init__(self, engine: Engine, driver: Driver, store: Store, events: EventWriter, clock: WallClock) -> None:
+    def __init__(
+        self, engine: Engine, driver: Driver, store: Store, events: EventWriter, clock: WallClock, work: WorkQueue
+    ) -> None:
         self._engine = engine
         self._driver = driver
         self._store = store
         self._events = events
         self._clock = clock
+        self._work = work
         self._inbox: deque[Input] = deque()
         self._arrived = asyncio.Event()
         self._emptied = asyncio.Event()
@@ -83,7 +87,8 @@ class Runtime:
             log.error("failed, will be retried", extra={"key": failure.key, "error": failure.error})
 
     async def _write(self, write: Write) -> None:
-        answer = await self._store.perform(write)
+        with self._work.working():
+            answer = await self._store.perform(write)
         if answer is not None:
             self.put(answer)
 

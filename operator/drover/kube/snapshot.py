@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from drover.api.kinds import WATCHED
 from drover.control.world import World
@@ -16,8 +17,9 @@ TIMEOUT = 300.0
 """Seconds for all lists: a page that is not answered is asked for again until then."""
 
 
-async def load(api: Api, metrics: Metrics) -> World:
-    """Lists every kind that the operator watches. Needs the right to list them, in all namespaces, and no other.
+async def load(api: Api, metrics: Metrics, kinds: Iterable[str] = WATCHED, namespace: str = "") -> World:
+    """Lists these kinds, unless told otherwise all that the operator watches, in one namespace or in all of them.
+    Needs the right to list them there, and no other.
 
     Each kind is as of a moment of its own. Raises FatalError where that cannot be had.
     """
@@ -27,8 +29,8 @@ async def load(api: Api, metrics: Metrics) -> World:
         await check_kinds(api)
         try:
             async with asyncio.timeout(TIMEOUT):
-                for kind in WATCHED:
-                    resources, _ = await store.list_all(kind)
+                for kind in kinds:
+                    resources, _ = await store.list_all(kind, namespace)
                     for resource in resources:
                         world.observe(resource)
         except TimeoutError as error:

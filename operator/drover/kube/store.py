@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from drover.api.kinds import WATCHED
@@ -35,16 +35,17 @@ class Store:
         metrics: Metrics,
         may_write: Callable[[], bool] = lambda: True,
         page: int = PAGE,
+        before: Callable[[Write], Awaitable[None]] | None = None,
     ) -> None:
-        """``may_write`` is asked before each request of a write: whether the Lease is still held.
-
-        Lists come in pages of ``page`` objects.
+        """``may_write`` is asked before each request of a write: whether the Lease is still held. ``before`` is awaited
+        once before a write is sent. Lists come in pages of ``page`` objects.
         """
         self._api = api
         self._parser = parser
         self._metrics = metrics
         self._may_write = may_write
         self._page_size = str(page)
+        self._before = before
         self._slots = asyncio.Semaphore(CONCURRENCY)
 
     async def perform(self, write: Write) -> Written | Refused | None:
@@ -54,6 +55,8 @@ class Store:
         for a deletion) keeps it from being done twice, at the price of a conflict where the first one had succeeded.
         """
         attempt = 0
+        if self._before is not None:
+            await self._before(write)
         while self._may_write():
             try:
                 async with self._slots:
@@ -69,13 +72,18 @@ class Store:
         return None
 
     async def _attempt(self, write: Write) -> Written | Refused:
+        result = "unanswered"
         try:
             raw = await self._request(write)
+            result = "success"
         except ApiError as error:
+            result = "conflict" if error.code == 409 else "refused"
             if error.code != 409:
                 return Refused(write.id, error.code, error.message)
             self._metrics.api_conflict(WATCHED[write.key.kind].PLURAL)
             return await self._conflict(write, error)
+        finally:
+            self._metrics.written(write.key.kind, result)
         # A deletion is answered with a Status when the object is gone, with the object while finalizers hold it.
         deleted = write.verb == "delete" and raw.get("kind") != write.key.kind
         return Written(write.id, None if deleted else self._parser.parse(write.key.kind, raw))
@@ -108,12 +116,12 @@ class Store:
         raw = await self._api.request("get", WATCHED[key.kind].PLURAL, path_of(key))
         return self._parser.parse(key.kind, raw)
 
-    async def list_all(self, kind: str) -> tuple[list[AnyResource], Listed]:
-        """Every object of a kind that parses, and the list itself. Raises ApiError."""
+    async def list_all(self, kind: str, namespace: str = "") -> tuple[list[AnyResource], Listed]:
+        """Every object of a kind that parses, of one namespace where one is named, and the list. Raises ApiError."""
         resources: list[AnyResource] = []
         uids: dict[Key, str] = {}
         version = 0
-        async for page in self._pages(kind, "application/json"):
+        async for page in self._pages(collection_of(kind, namespace), kind, "application/json"):
             version = int(page["metadata"]["resourceVersion"])
             for raw in page["items"]:
                 uids[key_of(kind, raw)] = raw["metadata"]["uid"]
@@ -127,29 +135,29 @@ class Store:
         """The keys of a kind alone. Raises ApiError."""
         uids: dict[Key, str] = {}
         version = 0
-        async for page in self._pages(kind, METADATA_ONLY):
+        async for page in self._pages(collection_of(kind), kind, METADATA_ONLY):
             version = int(page["metadata"]["resourceVersion"])
             uids.update((key_of(kind, raw), raw["metadata"]["uid"]) for raw in page["items"])
         return Listed(kind, uids, version)
 
-    async def _pages(self, kind: str, accept: str) -> AsyncIterator[dict[str, Any]]:
+    async def _pages(self, path: str, kind: str, accept: str) -> AsyncIterator[dict[str, Any]]:
         # Without resourceVersion= the list is a consistent read; all its pages are of one resourceVersion.
         token = ""
         while True:
             query = [("limit", self._page_size)] + ([("continue", token)] if token else [])
-            page = await self._page(kind, query, accept)
+            page = await self._page(path, kind, query, accept)
             page["items"] = page["items"] or []  # an empty list of metadata alone comes as null
             yield page
             token = page["metadata"].get("continue", "")
             if not token:
                 return
 
-    async def _page(self, kind: str, query: list[tuple[str, str]], accept: str) -> dict[str, Any]:
+    async def _page(self, path: str, kind: str, query: list[tuple[str, str]], accept: str) -> dict[str, Any]:
         attempt = 0
         while True:
             try:
                 return await self._api.request(
-                    "list", WATCHED[kind].PLURAL, collection_of(kind), query=query, accept=accept, timeout=LIST_TIMEOUT
+                    "list", WATCHED[kind].PLURAL, path, query=query, accept=accept, timeout=LIST_TIMEOUT
                 )
             except UnansweredError as error:
                 attempt += 1

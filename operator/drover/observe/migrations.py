@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import cast
-
-from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from drover.api.meta import AnyResource
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.world import World
-from drover.control.world.claims import is_final
+from drover.control.world.claims import FINAL_MIGRATION_PHASES, is_final
+from drover.observe.families import process as families
+from drover.observe.metrics import Metrics
 
-DURATION_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
-DOWNTIME_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.3, 0.5, 1, 2, 5)
-MODE = "PreCopy"
-"""The one way of copying there is; status.mode is the stage of it, which at the end says nothing."""
+PRE_COPY, POST_COPY = "PreCopy", "PostCopy"
 
 
 class FinishedMigrations:
     """Listens to the World. A migration counts once, when the API server says it is over."""
 
-    def __init__(self, world: World, leads: Callable[[], bool], registry: CollectorRegistry) -> None:
+    def __init__(self, world: World, leads: Callable[[], bool], metrics: Metrics) -> None:
         self._world = world
         self._leads = leads
+        self._metrics = metrics
         self._under_way: set[str] = set()
-        self._total = Counter(
-            "drover_migrations_total",
-            "Finished migrations; reason from the closed set of failureReason.",
-            ("mode", "trigger", "result", "reason"),
-            registry=registry,
-        )
-        self._duration = Histogram(
-            "drover_migration_duration_seconds",
-            "Total migration time from creation to end.",
-            ("mode", "result"),
-            registry=registry,
-            buckets=DURATION_BUCKETS,
-        )
-        self._downtime = Histogram(
-            "drover_migration_downtime_seconds",
-            "Guest blackout of a migration.",
-            ("mode",),
-            registry=registry,
-            buckets=DOWNTIME_BUCKETS,
-        )
+        for family in (families.MIGRATION_DOWNTIME, families.MIGRATION_ITERATIONS, families.MIGRATION_TRANSFERRED):
+            metrics.begin(family, PRE_COPY)
+        for quantity in ("duration", "downtime", "bytes"):
+            metrics.begin(families.MIGRATION_ESTIMATE_ERROR, quantity)
+        for phase in FINAL_MIGRATION_PHASES:
+            metrics.begin(families.MIGRATION_DURATION, PRE_COPY, phase)
         world.subscribe(self._changed)
 
     def _changed(self, before: AnyResource | None, after: AnyResource | None) -> None:
@@ -62,12 +47,52 @@ class FinishedMigrations:
                 self._count(confirmed)
 
     def _count(self, migration: VirtualMachineMigration) -> None:
-        status = migration.status
-        result = str(status.phase)
-        self._total.labels(MODE, migration.spec.priority, result, status.failure_reason or "").inc()
+        status, mode = migration.status, mode_of(migration)
+        phase, reason = str(status.phase), status.failure_reason or ""
+        observe, count = self._metrics.observe, self._metrics.count
+        count(families.MIGRATIONS_ENDED, mode, migration.spec.priority, phase, reason)
+        if phase != "Succeeded":
+            count(families.MIGRATION_ABORTS, reason or phase)
         created = migration.metadata.creation_timestamp
         if created is not None and status.end_timestamp is not None:
             seconds = (status.end_timestamp - created).total_seconds()
-            self._duration.labels(MODE, result).observe(max(seconds, 0.0))
-        if status.result is not None and status.phase == "Succeeded":
-            self._downtime.labels(MODE).observe(status.result.downtime_milliseconds / 1000)
+            observe(families.MIGRATION_DURATION, max(seconds, 0.0), mode, phase)
+        for earlier, later in pairwise(status.phase_transitions):
+            observe(families.MIGRATION_PHASE_DURATION, (later.at - earlier.at).total_seconds(), earlier.phase, mode)
+        if phase == "Succeeded":
+            self._count_result(migration, mode)
+
+    def _count_result(self, migration: VirtualMachineMigration, mode: str) -> None:
+        status, observe = migration.status, self._metrics.observe
+        if status.result is None:
+            return
+        sent = status.result.transferred_bytes
+        observe(families.MIGRATION_DOWNTIME, status.result.downtime_milliseconds / 1000, mode)
+        observe(families.MIGRATION_ITERATIONS, status.result.passes, mode)
+        observe(families.MIGRATION_TRANSFERRED, sent, mode)
+        pools = self._pool_of(status.source_host), self._pool_of(status.target_host)
+        self._metrics.count(families.MIGRATION_TRANSFER, *pools, by=sent)
+        for quantity, ratio in _errors(migration):
+            observe(families.MIGRATION_ESTIMATE_ERROR, ratio, quantity)
+
+    def _pool_of(self, name: str | None) -> str:
+        host = self._world.host(name)
+        return host.spec.pool_ref.name if host is not None else ""
+
+
+def mode_of(migration: VirtualMachineMigration) -> str:
+    """How memory is copied. ``status.mode`` is the stage of it, which at the end says nothing."""
+    phases = (transition.phase for transition in migration.status.phase_transitions)
+    return POST_COPY if POST_COPY in phases else PRE_COPY
+
+
+def _errors(migration: VirtualMachineMigration) -> list[tuple[str, float]]:
+    """|played - predicted| / predicted, of what was predicted."""
+    result, estimate = migration.status.result, migration.status.estimate
+    if result is None:
+        return []
+    percents = {"duration": result.duration_error_percent, "downtime": result.downtime_error_percent}
+    if estimate is not None and estimate.transfer_bytes:
+        predicted = estimate.transfer_bytes
+        percents["bytes"] = 100 * (result.transferred_bytes - predicted) / predicted
+    return [(quantity, abs(percent) / 100) for quantity, percent in percents.items() if percent is not None]

@@ -68,3 +68,8 @@ def close(interval: Interval, now: int) -> Totals:
 def milliseconds(instant: datetime) -> int:
     """An aware instant in whole milliseconds since the Unix epoch, rounded down."""
     return (instant - _EPOCH) // _MILLISECOND
+
+
+def instant(unix_milliseconds: int) -> datetime:
+    """The inverse of `milliseconds`, in UTC."""
+    return _EPOCH + unix_milliseconds * _MILLISECOND

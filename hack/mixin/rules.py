@@ -1,0 +1,42 @@
+"""monitoring/prometheusrule.yaml: the recording rules and the alerts, as the Prometheus operator takes them."""
+
+from typing import Any
+
+import yaml
+
+from mixin.alerts import GROUPS
+
+RECORDED = {
+    "resource:drover_host_allocatable:sum": "sum by (resource) (drover_host_allocatable)",
+    "resource:drover_host_allocated:sum": "sum by (resource) (drover_host_allocated)",
+    # Without a host there is nothing to give, and no share of it.
+    "resource:drover_allocated:ratio": (
+        "resource:drover_host_allocated:sum / (resource:drover_host_allocatable:sum > 0)"
+    ),
+    "namespace:drover_vms:sum": "sum by (namespace) (drover_vms)",
+    "namespace:drover_usage_vcpu_seconds:rate5m": "sum by (namespace) (rate(drover_usage_vcpu_seconds_total[5m]))",
+    "phase:drover_vms:sum": "sum by (phase) (drover_vms)",
+}
+"""Name to expression, those that others read first."""
+
+
+def groups() -> list[dict[str, Any]]:
+    """The groups of a rule file, which are those of the manifest's spec."""
+    recorded = [{"record": name, "expr": expr} for name, expr in RECORDED.items()]
+    alerts = [{"name": name, "rules": [alert.rule() for alert in alerts]} for name, alerts in GROUPS.items()]
+    return [{"name": "drover-recorded", "rules": recorded}, *alerts]
+
+
+def manifest() -> dict[str, Any]:
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "drover", "labels": {"app.kubernetes.io/name": "drover"}},
+        "spec": {"groups": groups()},
+    }
+
+
+def render() -> str:
+    return "# Generated from hack/mixin by `make dashboards`; do not edit.\n" + yaml.safe_dump(
+        manifest(), sort_keys=False, width=110
+    )
