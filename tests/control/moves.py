@@ -23,6 +23,7 @@ PROGRESS = {
     "totalBytes": 4 * 2**30,
     "remainingBytes": 4 * 2**30,
     "bandwidthBytesPerSecond": 1_000_000_000,
+    "etaSeconds": 8.0,
 }
 COPYING = ("PreparingTarget", "PreCopy", "StopAndCopy")
 """Phases in which the target is claimed, the guest is on its source and a cancel is heard."""
@@ -69,6 +70,7 @@ def failed(outcome: Outcome) -> str:
     assert reasons(outcome)["TargetReserved"][0] == "False"
     assert told(outcome) == ["FailedMigration"]
     assert (status.mode, status.queue) == (None, None)
+    assert status.progress is None or status.progress.eta_seconds is None
     assert status.end_timestamp is not None
     return str(status.failure_reason)
 

@@ -183,6 +183,13 @@ def test_a_write_refused_for_what_it_says_is_a_failure_and_is_not_repeated_at_on
         assert len(out.writes) == 1
 
 
+def test_a_write_refused_because_its_namespace_is_going_is_tried_again_and_is_no_failure() -> None:
+    engine, out = led(becomes("Running"), vm())
+    told = "unable to create new content in namespace team-a because it is being terminated"
+    refused = engine.step([Refused(out.writes[0].id, 403, told)], NOW)
+    assert (refused.failures, refused.wake_at) == ([], NOW + BACKOFF_BASE)
+
+
 def test_a_success_ends_the_back_off() -> None:
     phases = itertools.count()
     engine, out = led(lambda s, w, n: becomes(f"P{next(phases)}")(s, w, n), vm())

@@ -138,6 +138,11 @@ def test_it_is_written_at_most_once_a_minute() -> None:
     assert status_of(one, world, later(60)).settled == {UID: 1}
 
 
+def test_a_clock_that_was_ahead_does_not_hold_a_record_up() -> None:
+    one = record(updated=later(86_400))
+    assert status_of(one, world_of(one, open_vm("a", entry(1)))).last_update_time == NOW
+
+
 def test_what_is_being_deleted_waits_a_second_at_most() -> None:
     one = record(updated=NOW)
     world = world_of(one, metered_vm("a", entry(1), deleting=True))

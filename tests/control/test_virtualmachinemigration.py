@@ -182,7 +182,8 @@ def test_no_copy_begins_before_the_vm_knows_of_the_move_for_it_must_know_where_i
 
 
 def test_all_passes_are_one_piece_of_work_and_the_guest_is_paused_when_a_rule_has_ended_them() -> None:
-    subject = migration(status=under_way("PreCopy"))
+    predicted = {"verdict": "Converges", "durationSeconds": {"p50": 600, "p90": 700}}
+    subject = migration(status=under_way("PreCopy", estimate=predicted))
     seen = world(subject)
     waiting = reconciled(reconcile, subject, seen)
     (work,) = waiting.work
@@ -192,6 +193,8 @@ def test_all_passes_are_one_piece_of_work_and_the_guest_is_paused_when_a_rule_ha
     assert (status.phase, status.transition_started_at, status.mode) == ("StopAndCopy", ended, "Paused")
     assert status.progress is not None
     assert status.progress.iteration >= 1
+    assert status.progress.eta_seconds is not None
+    assert status.progress.eta_seconds < 1, "the prediction no longer counts: what remains is known"
 
 
 def test_a_guest_that_dirties_more_than_the_link_carries_is_given_up_and_runs_on() -> None:

@@ -62,9 +62,9 @@ def test_a_proposal_that_is_carried_out_brings_what_it_promised(seed: int, goal:
     proposal = propose("a", goal, seen(sim), 12)
     made = [sim.store.create(manifest(plan), sim.now).key for plan in plans(proposal)]
     sim.run_until(sim.now + A_WHILE)
-    assert not sim.store.objects("VirtualMachineMigration"), "the plans are paused"
+    assert not sim.store.objects("VirtualMachineMigration"), "the plans wait for approval"
     for key in made:
-        sim.store.patch(key, {"spec": {"paused": False}})
+        sim.store.patch(key, {"spec": {"approved": True}})
     sim.run_until(sim.now + A_WHILE)
     for key in made:
         plan = sim.store.get(key)

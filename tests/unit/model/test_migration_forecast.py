@@ -20,8 +20,8 @@ from drover.model.migration import (
     Move,
     Played,
     Route,
-    at_a_time,
     forecast,
+    is_better_alone,
 )
 from drover.model.migration.forecast import PASSES, band, members, play_together
 
@@ -88,14 +88,15 @@ def test_guests_that_converge_only_with_their_links_to_themselves_go_one_after_t
     shared = Route((Card("h0/out", GB, GB),))
     busy = Memory(2e6, dirty=(Cyclic(2e6, 0.6 * GB / PAGE),))
     moves = [replace(move(f"m{n}"), route=shared, memory=busy, policy=PRESETS["kubevirt"]) for n in range(4)]
-    assert at_a_time(moves, {}) == 1
+    assert is_better_alone(moves, forecast(moves, {}))
     one_by_one = forecast(moves, {"p": Limits(max_concurrent=1)})
     assert {played.verdict for played in one_by_one.moves} == {"Converges"}
     assert {played.verdict for played in forecast(moves, {}).moves} != {"Converges"}
 
 
 def test_moves_that_do_not_meet_go_together() -> None:
-    assert at_a_time([move(f"m{n}", source=f"h{n}") for n in range(4)], {}) is None
+    apart = [move(f"m{n}", source=f"h{n}") for n in range(4)]
+    assert not is_better_alone(apart, forecast(apart, {}))
 
 
 def test_without_noise_all_quantiles_are_one() -> None:

@@ -109,6 +109,20 @@ def test_a_sender_without_cores_to_spare_is_the_limit() -> None:
     assert course.downtime >= course.passes[-1].remaining_bytes / 0.7e9
 
 
+@pytest.mark.parametrize("preset", ["kubevirt", "kubevirt-vep248", "nova"])
+@pytest.mark.parametrize("bandwidth", [60e6, 125e6, 1e9])
+@pytest.mark.parametrize("hot", [0.25, 1.0, 3.0])
+def test_a_course_that_skips_what_repeats_is_the_one_that_is_played(preset: str, bandwidth: float, hot: float) -> None:
+    given = Setting(guest_memory(4 * GIB, 0, hot * GIB, 0), Link(bandwidth, bandwidth, 5e-4), PRESETS[preset])
+    course, state = run(given), begin(given)
+    while (decision := decide(state, given)) is None:
+        state = send_round(state, given)
+    assert course.reason == decision.reason
+    assert abs(course.passes[-1].index - state.passes) <= 1
+    assert course.total - course.downtime == pytest.approx(0.002 + state.elapsed, rel=0.01)
+    assert course.passes[-1].remaining_bytes == pytest.approx(state.whole, rel=1e-3)
+
+
 # Kept as JSON
 
 

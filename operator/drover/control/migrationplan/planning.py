@@ -241,9 +241,12 @@ def _move(move: Move, plan: MigrationPlan, world: World) -> model.Move | None:
 def _forecast(moves: list[model.Move], plan: MigrationPlan, world: World) -> Planning | None:
     if not moves:
         return None
-    asked = plan.spec.limits.max_concurrent
-    fewer = model.at_a_time(moves, *_conditions(moves, plan, world, asked))
-    return Planning(model.forecast(moves, *_conditions(moves, plan, world, fewer or asked)), fewer)
+    limits, conduct = _conditions(moves, plan, world, plan.spec.limits.max_concurrent)
+    together = model.forecast(moves, limits, conduct)
+    limits, conduct = _conditions(moves, plan, world, 1)
+    if not model.is_better_alone(moves, together, conduct):
+        return Planning(together, None)
+    return Planning(model.forecast(moves, limits, conduct), 1)
 
 
 def _conditions(

@@ -12,7 +12,7 @@ from drover.model.migration.course import Course, Pass, run
 from drover.model.migration.dirty import Cyclic, Dirtying, Measured, Uniform
 from drover.model.migration.ending import Ending, ending
 from drover.model.migration.estimate import Estimate, LimitedBy, estimate
-from drover.model.migration.forecast import Band, Conduct, Forecast, Move, Played, at_a_time, forecast, hand_over
+from drover.model.migration.forecast import Band, Conduct, Forecast, Move, Played, forecast, hand_over, is_better_alone
 from drover.model.migration.limits import downtime_limit
 from drover.model.migration.link import Link, max_min_fair
 from drover.model.migration.memory import Memory
@@ -82,7 +82,6 @@ __all__ = [
     "WanLimits",
     "advance",
     "advise",
-    "at_a_time",
     "begin",
     "cold",
     "decide",
@@ -94,6 +93,7 @@ __all__ = [
     "hand_over",
     "implied_downtime",
     "in_mode",
+    "is_better_alone",
     "judge",
     "max_min_fair",
     "may_start",

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from drover.model.migration.ending import ending
 from drover.model.migration.leftover import XBZRLE_FROM_PASS
+from drover.model.migration.limits import downtime_limit
 from drover.model.migration.rounds import begin, send_round
 from drover.model.migration.rules import decide, next_change, settled
 from drover.model.migration.setting import Setting
@@ -26,7 +27,7 @@ from drover.model.migration.state import NOTHING, State
 from drover.model.migration.stop import Reason
 from drover.model.migration.verdict import Verdict, judge
 
-ALIKE = 1e-5
+ALIKE = 1e-4
 """Share by which two passes that are alike may differ."""
 
 
@@ -77,12 +78,13 @@ def run(given: Setting) -> Course:
         message = "no bandwidth between source and target: free or repair the migration link"
         return Course("Blocked", "NoBandwidth", message, whole, (), 0.0, 0.0, 0.0, 0.0)
     passes: list[Pass] = []
-    while (decision := decide(state, given)) is None:
+    decision = decide(state, given)
+    while decision is None:
         earlier, state = state, send_round(state, given)
-        if state.partial == NOTHING and state.last is not None:
-            last, state = state.last, _skip_repeats(earlier, state, given)
-            times = state.passes - earlier.passes
-            passes.append(Pass(state.passes, last.bytes, last.seconds, state.remaining, times))
+        decision, last = decide(state, given), state.last
+        if state.partial == NOTHING and last is not None:
+            state = _skip_repeats(earlier, state, given) if decision is None else state
+            passes.append(Pass(state.passes, last.bytes, last.seconds, state.remaining, state.passes - earlier.passes))
     verdict, message = judge(decision, state, given)
     end = ending(state, decision, given)
     return Course(
@@ -106,6 +108,8 @@ def _skip_repeats(earlier: State, state: State, given: Setting) -> State:
     if bounded or state.last is None or not state.last.seconds:
         return state
     if not _alike(earlier, state) and not settled(state, given):
+        return state
+    if downtime_limit(state, given) != downtime_limit(earlier, given):
         return state
     until = next_change(state, given)
     waits = math.ceil((until - state.seconds) / state.last.seconds) - 1 if until < math.inf else given.patience

@@ -122,14 +122,13 @@ def forecast(moves: Sequence[Move], limits: Mapping[str, Limits], conduct: Condu
     )
 
 
-def at_a_time(moves: Sequence[Move], limits: Mapping[str, Limits], conduct: Conduct = Conduct()) -> int | None:
-    """1 where one move after the other lets more guests converge, or ends sooner, than as many as the slots allow.
+def is_better_alone(moves: Sequence[Move], made: Forecast, conduct: Conduct = Conduct()) -> bool:
+    """Whether one move after the other lets more guests converge, or ends sooner, than they were forecast together.
 
-    None where it does not. Moves that meet on a card slow each other's passes, in which their guests dirty the more.
+    Moves that meet on a card slow each other's passes, in which their guests dirty the more.
     """
-    serial = {pool: replace(limits.get(pool, Limits()), max_concurrent=1) for pool in {move.pool for move in moves}}
-    together, alone = (_merit(play_together(moves, each, conduct, _quiet)) for each in (limits, serial))
-    return 1 if alone < together else None
+    serial = {move.pool: Limits(max_concurrent=1) for move in moves}
+    return _merit(play_together(moves, serial, conduct, _quiet)) < _merit(made.moves)
 
 
 def _merit(played: Sequence[Played]) -> tuple[int, float]:

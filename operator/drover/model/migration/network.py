@@ -14,10 +14,10 @@ import heapq
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from drover.model.migration.link import Link, max_min_fair
-from drover.model.migration.rounds import advance, pass_left
+from drover.model.migration.rounds import advance, pass_left, send_round
 from drover.model.migration.rules import Decision, decide
 from drover.model.migration.setting import Setting
 from drover.model.migration.state import State
@@ -87,6 +87,8 @@ class Passes:
     """The rule that ended the passes."""
     has_share: bool = False
     """Whether it has been told its share; before that it cannot have sent anything."""
+    _left: float | None = field(default=None, repr=False, compare=False)
+    """As `left` last found it; a pass is looked at more often than it changes."""
 
     def starts(self) -> bool:
         """Whether it is over before it begins: a policy may want no pass at all."""
@@ -99,15 +101,19 @@ class Passes:
         self.has_share = True
         link = Link(max(rate, LEAST_RATE), self.route.line, self.route.rtt)
         if link != self.given.link:
-            self.given = replace(self.given, link=link)
+            self.given, self._left = replace(self.given, link=link), None
 
     def left(self) -> float:
         """Seconds to the end of the pass under way."""
-        return pass_left(self.state, self.given)
+        if self._left is None:
+            self._left = pass_left(self.state, self.given)
+        return self._left
 
     def go_on(self, seconds: float) -> bool:
         """True if the passes are over: the policy is asked between two."""
-        self.state = advance(self.state, self.given, seconds)
+        ends = seconds == self.left()
+        self.state = send_round(self.state, self.given) if ends else advance(self.state, self.given, seconds)
+        self._left = None
         return self._ask()
 
     def _ask(self) -> bool:

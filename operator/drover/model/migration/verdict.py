@@ -23,7 +23,7 @@ def implied_downtime(rest: float, bandwidth: float) -> float:
 def judge(decision: Decision, state: State, given: Setting) -> tuple[Verdict, str]:
     """The verdict on a migration that ended so, with its figures. `advise` says what would help."""
     rest, limit, bandwidth = state.remaining, given.policy.max_downtime, given.link.bandwidth
-    found = f"{size(rest)} remain after {state.passes} passes at {rate(bandwidth)}"
+    found = f"{size(rest)} remain after {state.passes} pass{'es' * (state.passes != 1)} at {rate(bandwidth)}"
     if decision.then == "postCopy":
         return "Converges", f"{found}; the target pulls them while the guest runs there"
     pause = implied_downtime(rest, given.link.line)
@@ -36,8 +36,8 @@ def judge(decision: Decision, state: State, given: Setting) -> tuple[Verdict, st
     longer = _longer_limit(state, given)
     if limit is not None and limit < longer <= LONGER_FACTOR * limit:
         return "ConvergesWithLongerDowntime", f"{found}; needs maxDowntime {span(longer)} instead of {span(limit)}"
-    dirties = f"the guest dirties {rate(given.memory.dirty_rate)}"
     allowed = f", maxDowntime {span(limit)}" if limit is not None else ""
+    dirties = f"the guest dirties {rate(given.memory.dirty_rate)}"
     return "DoesNotConverge", f"{found}: a pause of {span(pause)}{allowed}; {dirties}"
 
 

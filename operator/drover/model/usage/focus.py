@@ -105,7 +105,7 @@ def row(account: str, namespace: str, day: date, line: Line, amount: int) -> Row
         billing_account_name=account,
         billing_period_start=_midnight(day.replace(day=1)),
         billing_period_end=_midnight((day.replace(day=1) + timedelta(days=31)).replace(day=1)),
-        charge_description=f"{line.meter} of {sku}, {line.state}",
+        charge_description=f"{line.meter}{f' of {line.sku}' if line.sku else ''}, {line.state}",
         charge_period_start=_midnight(day),
         charge_period_end=_midnight(day + timedelta(days=1)),
         consumed_quantity=used,
