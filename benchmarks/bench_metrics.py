@@ -34,15 +34,21 @@ HOST_OF = 40
 """VMs a host."""
 
 
+NAMESPACES = 500
+FLAVORS = 7
+
+
 def vm(number: int, version: int) -> AnyResource:
+    size = {"flavor": f"small-{number % FLAVORS}", "vcpus": 2, "memoryBytes": 2**31}
     status = {
         "phase": "Running",
         "hostName": f"host-{number // HOST_OF}",
         "failureDomain": f"z{number % 3}",
         "flavor": {"name": "small", "vcpus": 2, "memoryBytes": 2**31},
+        "usage": {"open": {"seq": 1, "since": "2026-11-21T08:00:00Z", "phase": "Running", **size}},
         "phaseTransitions": [{"phase": "Running", "at": f"2026-11-21T08:{version % 60:02}:00Z"}],
     }
-    return _made("VirtualMachine", f"vm-{number}", version, status, f"team-{number % 50}")
+    return _made("VirtualMachine", f"vm-{number}", version, status, f"team-{number % NAMESPACES}")
 
 
 def host(number: int) -> AnyResource:

@@ -14,6 +14,7 @@ from drover.model.migration import (
     Card,
     Conduct,
     Cyclic,
+    Drawn,
     Hypervisor,
     Limits,
     Memory,
@@ -114,6 +115,21 @@ def test_noise_makes_a_band_and_the_likely_course_has_none() -> None:
     assert made.duration == forecast(noisy, {}).duration
 
 
+def test_one_play_of_many_moves_has_a_band_too_about_as_wide_as_many_plays_give() -> None:
+    hot = Memory(1e6, dirty=(Cyclic(60_000, 1e6),))
+    noisy = [replace(move(f"m{n}"), memory=hot, dirty_noise=0.4) for n in range(120)]
+    made = forecast(noisy, {})
+    assert len(made.plays) == 2
+    ends = band([forecast_of(noisy, seed) for seed in range(9)])
+    assert made.duration.p90 - made.duration.p10 == pytest.approx(ends.p90 - ends.p10, rel=0.6)
+    assert made.duration.p50 == pytest.approx(ends.p50, rel=0.03)
+
+
+def forecast_of(moves: list[Move], seed: int) -> float:
+    played = play_together(moves, {}, Conduct(), lambda one, attempt: Drawn(seed, one.name, attempt, one.dirty_noise))
+    return max(one.end for one in played)
+
+
 @pytest.mark.parametrize(
     ("sample", "expected"),
     [
@@ -130,10 +146,10 @@ def test_quantiles_of_a_sample(sample: list[float], expected: tuple[float, ...])
 
 @given(st.integers(1, 2000), st.integers(1, 100_000))
 def test_many_moves_or_passes_are_played_less_often(moves: int, passes: int) -> None:
-    assert members(moves, passes) in (2, 9, 19, 29)
+    assert members(moves, passes) in (1, 9, 19, 29)
     assert members(moves, passes) >= members(moves + 1, passes)
     assert members(moves, passes) >= members(moves, passes + 1)
-    assert members(moves, passes) == 2 or members(moves, passes) * passes <= PASSES
+    assert members(moves, passes) == 1 or members(moves, passes) * passes <= PASSES
 
 
 limits_ = st.builds(Limits, st.integers(1, 6), st.integers(1, 3), st.integers(1, 3), st.none() | st.integers(1, 6))

@@ -14,21 +14,22 @@ it, blackout (with the bytes that still queue on the link when the source is don
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from drover.model.migration.ending import ending
-from drover.model.migration.leftover import XBZRLE_FROM_PASS
-from drover.model.migration.limits import downtime_limit
+from drover.model.migration.noise import Constant, quantile_noise
+from drover.model.migration.repeats import repeat, repeats
 from drover.model.migration.rounds import begin, send_round
-from drover.model.migration.rules import decide, next_change, settled
+from drover.model.migration.rules import decide
 from drover.model.migration.setting import Setting
-from drover.model.migration.state import NOTHING, State
+from drover.model.migration.state import NOTHING
 from drover.model.migration.stop import Reason
 from drover.model.migration.verdict import Verdict, judge
 
-ALIKE = 1e-4
-"""Share by which two passes that are alike may differ."""
+QUIET = 0.001
+"""Quantile of the noise: where even passes that all are so quiet do not end, waiting for a quiet one is in vain."""
+WAITS = 1000
+"""Passes in which a pass that is so quiet is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def run(given: Setting) -> Course:
         earlier, state = state, send_round(state, given)
         decision, last = decide(state, given), state.last
         if state.partial == NOTHING and last is not None:
-            state = _skip_repeats(earlier, state, given) if decision is None else state
+            state = repeat(state, repeats(earlier, state, given)) if decision is None else state
             passes.append(Pass(state.passes, last.bytes, last.seconds, state.remaining, state.passes - earlier.passes))
     verdict, message = judge(decision, state, given)
     end = ending(state, decision, given)
@@ -102,33 +103,12 @@ def run(given: Setting) -> Course:
     )
 
 
-def _skip_repeats(earlier: State, state: State, given: Setting) -> State:
-    """Where passes only repeat until something changes: the state just before that, so that waiting costs nothing."""
-    bounded = given.policy.max_passes is not None or given.policy.max_transfer_factor is not None
-    if bounded or state.last is None or not state.last.seconds:
-        return state
-    if not _alike(earlier, state) and not settled(state, given):
-        return state
-    if downtime_limit(state, given) != downtime_limit(earlier, given):
-        return state
-    until = next_change(state, given)
-    waits = math.ceil((until - state.seconds) / state.last.seconds) - 1 if until < math.inf else given.patience
-    times = max(0, waits)
-    return replace(
-        state,
-        passes=state.passes + times,
-        sent=state.sent + times * state.last.bytes,
-        seconds=state.seconds + times * state.last.seconds,
-    )
+def arrives(course: Course) -> bool:
+    """Whether the guest gets to its target."""
+    return course.downtime > 0
 
 
-def _alike(earlier: State, state: State) -> bool:
-    """Whether a pass was like the one before it, and left as much."""
-    if state.last is None or earlier.last is None:
-        return False
-    if (earlier.throttle, earlier.stunned) != (state.throttle, state.stunned) or earlier.passes < XBZRLE_FROM_PASS:
-        return False
-    return (
-        abs(state.last.seconds - earlier.last.seconds) <= ALIKE * state.last.seconds
-        and abs(state.whole - earlier.whole) <= ALIKE * state.whole
-    )
+def patience_with(given: Setting, sigma: float) -> int:
+    """Passes without a better one after which none will come: more for a guest whom a quiet pass may help."""
+    quietest = run(replace(given, noise=Constant(quantile_noise(QUIET, sigma))))
+    return WAITS if arrives(quietest) else given.patience

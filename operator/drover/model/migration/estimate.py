@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from drover.model.migration.advice import advise, longer_limit
-from drover.model.migration.course import Course, run
+from drover.model.migration.course import Course, arrives, patience_with, run
 from drover.model.migration.forecast import Band, band
-from drover.model.migration.noise import Constant, Drawn, quantile_noise
+from drover.model.migration.noise import Drawn
 from drover.model.migration.setting import Setting
 from drover.model.migration.verdict import LONGER_FACTOR, Verdict
 
@@ -17,10 +17,6 @@ MEMBERS = 29
 """Courses of an ensemble: the quantiles of 29 are three of them."""
 FEW = 9
 """As many as have the same three quantiles among them."""
-QUIET = 0.001
-"""Quantile of the noise: where even passes that all are so quiet do not end, waiting for a quiet one is in vain."""
-WAITS = 1000
-"""Passes in which a pass that is so quiet is due."""
 
 LimitedBy = Literal["None", "Bandwidth", "DirtyRate"]
 
@@ -48,8 +44,8 @@ class Estimate:
 def estimate(given: Setting, sigma: float = 0.0, members: int = MEMBERS) -> Estimate:
     """Forecast a move whose working sets vary from pass to pass, log-normally with `sigma`."""
     courses = _ensemble(given, sigma, members) if sigma and given.link.bandwidth else [run(given)]
-    failed = [course for course in courses if not _arrives(course)]
-    arrived = [course for course in courses if _arrives(course)]
+    failed = [course for course in courses if not arrives(course)]
+    arrived = [course for course in courses if arrives(course)]
     agreeing = sorted(arrived if len(arrived) > len(failed) else failed, key=lambda course: course.total)
     likely = agreeing[len(agreeing) // 2]
 
@@ -72,19 +68,14 @@ def estimate(given: Setting, sigma: float = 0.0, members: int = MEMBERS) -> Esti
 
 def _ensemble(given: Setting, sigma: float, members: int) -> list[Course]:
     """Courses with noise. Patience is only for those whom a quiet pass may help; where none arrives, few will do."""
-    quietest = run(replace(given, noise=Constant(quantile_noise(QUIET, sigma))))
-    patience = WAITS if _arrives(quietest) else given.patience
+    patience = patience_with(given, sigma)
 
     def draw(seed: int) -> Course:
         return run(replace(given, noise=Drawn(seed, "estimate", 1, sigma), patience=patience))
 
     first = [draw(seed) for seed in range(min(FEW, members))]
-    more = range(FEW, members) if any(_arrives(course) for course in first) else ()
+    more = range(FEW, members) if any(arrives(course) for course in first) else ()
     return first + [draw(seed) for seed in more]
-
-
-def _arrives(course: Course) -> bool:
-    return course.downtime > 0
 
 
 def _verdict(likely: Course, given: Setting) -> Verdict:
@@ -97,14 +88,14 @@ def _verdict(likely: Course, given: Setting) -> Verdict:
 
 
 def _message(likely: Course, given: Setting) -> str:
-    if _arrives(likely) or likely.verdict == "Blocked":
+    if arrives(likely) or likely.verdict == "Blocked":
         return likely.message
     knobs = advise(given)
     return f"{likely.message}; what helps: {', or '.join(knobs)}" if knobs else f"{likely.message}; no setting helps"
 
 
 def _limited_by(likely: Course, given: Setting) -> LimitedBy:
-    if _arrives(likely):
+    if arrives(likely):
         return "None"
     if not given.link.bandwidth:
         return "Bandwidth"

@@ -14,13 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from drover.model.migration.course import patience_with
 from drover.model.migration.ending import Ending, ending
 from drover.model.migration.memory import Memory
 from drover.model.migration.network import Ended, Network, Passes, Rest, Route
 from drover.model.migration.noise import NONE, Drawn, Noise
 from drover.model.migration.rounds import begin
 from drover.model.migration.rules import Decision
-from drover.model.migration.setting import MODELLED, Hypervisor, Setting
+from drover.model.migration.setting import MODELLED, PATIENCE, Hypervisor, Setting
 from drover.model.migration.slots import Limits, Slots
 from drover.model.migration.state import State
 from drover.model.migration.stop import Reason, StopPolicy
@@ -42,6 +43,8 @@ class Move:
     dirty_noise: float = 0.0
     """Log-normal sigma of the hot set from pass to pass."""
     hypervisor: Hypervisor = MODELLED
+    patience: int = PATIENCE
+    """As `Setting.patience`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +114,50 @@ def forecast(moves: Sequence[Move], limits: Mapping[str, Limits], conduct: Condu
     if not moves:
         raise ValueError("there is nothing to forecast: no moves")
     quiet = play_together(moves, limits, conduct, _quiet)
-    noisy = any(move.dirty_noise for move in moves)
     passes = sum(played.passes * played.attempts for played in quiet)
-    plays = [_draw(moves, limits, conduct, seed) for seed in range(members(len(moves), passes) if noisy else 0)]
-    ensemble = plays or [quiet]
+    noisy = any(move.dirty_noise for move in moves)
+    patient = _with_patience(moves) if noisy else ()
+    seeds = range(members(len(moves), passes) if noisy else 0)
+    plays = [play_together(patient, limits, conduct, _drawn(seed)) for seed in seeds]
+    whole = (quiet, *plays)
     return Forecast(
-        band([max(played.end for played in play) for play in ensemble]),
-        band([sum(played.downtime for played in play) for play in ensemble]),
-        (quiet, *plays),
+        _band(whole, lambda play: max(played.end for played in play), lambda played: played.seconds),
+        _band(whole, lambda play: sum(played.downtime for played in play), lambda played: played.downtime),
+        whole,
     )
+
+
+def _with_patience(moves: Sequence[Move]) -> Sequence[Move]:
+    """As much as their noise asks for, which is the same for moves that are alike."""
+    found: dict[object, int] = {}
+    for move in moves:
+        if (alike := _alone(move)) not in found:
+            found[alike] = patience_with(*alike)
+    return [replace(move, patience=found[_alone(move)]) for move in moves]
+
+
+def _alone(move: Move) -> tuple[Setting, float]:
+    """The move with its cards to itself, and its noise."""
+    return Setting(move.memory, move.route.alone, move.policy, move.hypervisor), move.dirty_noise
+
+
+def _band(
+    plays: Sequence[tuple[Played, ...]],
+    whole: Callable[[tuple[Played, ...]], float],
+    part: Callable[[Played], float],
+) -> Band:
+    """Quantiles of a figure of all moves together; `part` is a move's share of it.
+
+    A single play with noise still tells how far single moves stray, and with independent noise variances add up.
+    """
+    quiet, *noisy = plays
+    if len(noisy) != 1:
+        return band([whole(play) for play in noisy or plays])
+    strayed = [part(drawn) - part(likely) for drawn, likely in zip(noisy[0], quiet, strict=True)]
+    mean = sum(strayed) / len(strayed)
+    middle, lot = whole(noisy[0]), sum(map(part, noisy[0]))
+    spread = TENTH * math.sqrt(sum((one - mean) ** 2 for one in strayed)) * (middle / lot if lot else 0.0)
+    return Band(max(0.0, middle - spread), middle, middle + spread)
 
 
 def is_better_alone(moves: Sequence[Move], made: Forecast, conduct: Conduct = Conduct()) -> bool:
@@ -142,16 +180,18 @@ def _quiet(_move: Move, _attempt: int) -> Noise:
 
 
 PASSES = 30_000
-"""Passes played for one forecast, at most: some 20 us each."""
+"""Passes played for one forecast, at most, as counted without noise: some 20 us each."""
+TENTH = 1.2816
+"""Standard deviations beyond which lies a tenth of a normal distribution."""
 
 
 def members(moves: int, passes: int) -> int:
-    """Plays with noise: 29, 19 or 9, whose order statistics are the quantiles; 2 where many moves even it out.
+    """Plays with noise: 29, 19 or 9, whose order statistics are the quantiles; 1 where many moves even it out.
 
     Fewer, too, where the moves need many passes, so that no forecast takes long.
     """
-    wanted = 29 if moves <= 10 else 19 if moves <= 40 else 9 if moves <= 100 else 2
-    return next((count for count in (29, 19, 9) if count <= wanted and count * passes <= PASSES), 2)
+    wanted = 29 if moves <= 10 else 19 if moves <= 40 else 9 if moves <= 100 else 1
+    return next((count for count in (29, 19, 9) if count <= wanted and count * passes <= PASSES), 1)
 
 
 def band(figures: Sequence[float]) -> Band:
@@ -167,10 +207,8 @@ def band(figures: Sequence[float]) -> Band:
     return Band(at(0.1), at(0.5), at(0.9))
 
 
-def _draw(moves: Sequence[Move], limits: Mapping[str, Limits], conduct: Conduct, seed: int) -> tuple[Played, ...]:
-    return play_together(
-        moves, limits, conduct, lambda move, attempt: Drawn(seed, move.name, attempt, move.dirty_noise)
-    )
+def _drawn(seed: int) -> Callable[[Move, int], Noise]:
+    return lambda move, attempt: Drawn(seed, move.name, attempt, move.dirty_noise)
 
 
 def hand_over(state: State, decision: Decision, given: Setting, seconds: float | None = None) -> Ending:
@@ -257,8 +295,8 @@ class _Play:
     def _copy(self, index: int) -> None:
         move = self._moves[index]
         noise = self._noise(move, self._attempts[index])
-        given = Setting(move.memory, move.route.alone, move.policy, move.hypervisor, noise)
-        self._network.join(Passes(str(index), move.route, given, begin(given)), self._network.now)
+        given = Setting(move.memory, move.route.alone, move.policy, move.hypervisor, noise, move.patience)
+        self._network.join(Passes(str(index), move.route, given, begin(given), skips=True), self._network.now)
 
     def _ended(self, ended: Ended) -> None:
         leg, index = ended.leg, int(ended.leg.name)

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from drover.model.migration.link import Link, max_min_fair
+from drover.model.migration.repeats import repeat, repeats
 from drover.model.migration.rounds import advance, pass_left, send_round
 from drover.model.migration.rules import Decision, decide
 from drover.model.migration.setting import Setting
@@ -87,6 +88,10 @@ class Passes:
     """The rule that ended the passes."""
     has_share: bool = False
     """Whether it has been told its share; before that it cannot have sent anything."""
+    skips: bool = False
+    """Whether passes that only repeat are counted at once: for a forecast, where the noise of each does not matter."""
+    _repeats: int = field(default=0, repr=False, compare=False)
+    """Passes like the last that are under way together."""
     _left: float | None = field(default=None, repr=False, compare=False)
     """As `left` last found it; a pass is looked at more often than it changes."""
 
@@ -101,20 +106,37 @@ class Passes:
         self.has_share = True
         link = Link(max(rate, LEAST_RATE), self.route.line, self.route.rtt)
         if link != self.given.link:
-            self.given, self._left = replace(self.given, link=link), None
+            self.given, self._left, self._repeats = replace(self.given, link=link), None, 0
 
     def left(self) -> float:
         """Seconds to the end of the pass under way."""
         if self._left is None:
-            self._left = pass_left(self.state, self.given)
+            last = self.state.last
+            repeating = self._repeats * last.seconds if last else 0.0
+            self._left = repeating or pass_left(self.state, self.given)
         return self._left
 
     def go_on(self, seconds: float) -> bool:
         """True if the passes are over: the policy is asked between two."""
-        ends = seconds == self.left()
-        self.state = send_round(self.state, self.given) if ends else advance(self.state, self.given, seconds)
+        earlier, ends = self.state, seconds == self.left()
+        if self._repeats:
+            self._go_on_repeating(self._repeats if ends else None, seconds)
+        else:
+            self.state = send_round(earlier, self.given) if ends else advance(earlier, self.given, seconds)
+            if self.skips and ends:
+                self._repeats = repeats(earlier, self.state, self.given)
         self._left = None
         return self._ask()
+
+    def _go_on_repeating(self, times: int | None, seconds: float) -> None:
+        """All of the passes that repeat, or those that fit the time and a part of the next."""
+        last = self.state.last
+        assert last is not None
+        whole = int(seconds / last.seconds) if times is None else times
+        self.state, self._repeats = repeat(self.state, whole), 0
+        if times is None:
+            rest = min(seconds - whole * last.seconds, pass_left(self.state, self.given))
+            self.state = advance(self.state, self.given, max(0.0, rest))
 
     def _ask(self) -> bool:
         self.decision = decide(self.state, self.given)

@@ -14,6 +14,10 @@ CORE_RATE = 1.4e9
 """Bytes a second that one core sends (measured with QEMU 7.2 over loopback; 0.3 to 1.95e9 are seen)."""
 
 
+PATIENCE = 32
+"""Passes without a better one after which none will come, where noise is small."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hypervisor:
     """Fixed times of a move, in seconds, and what its sender can do."""
@@ -47,5 +51,5 @@ class Setting:
     policy: StopPolicy
     hypervisor: Hypervisor = QEMU
     noise: Noise = NONE
-    patience: int = 32
+    patience: int = PATIENCE
     """Passes without a better one after which none will come. Where noise decides it takes many more to be sure."""
