@@ -7,15 +7,17 @@ from datetime import timedelta
 from random import Random
 from typing import Any, NamedTuple
 
+from drover.api.meta import Key
 from drover.api.migrationplan import MigrationPlan
 from drover.api.virtualmachine import VirtualMachine
+from drover.control.world.claims import FINAL_PLAN_PHASES
 from drover.sim import cloud
 from drover.sim.simulation import Simulation
 
 OPERATOR_NAMESPACE = "drover-system"
 TENANT = cloud.NAMESPACES[0]
 SETTLED = timedelta(minutes=10)
-OVER = timedelta(hours=8)
+MOST = timedelta(hours=24)
 
 
 class Graded(NamedTuple):
@@ -47,11 +49,19 @@ def played(seed: int, plans: int) -> Iterator[Graded]:
     sim.run_until(sim.now + SETTLED)
     for number in range(plans):
         raw = _plan(f"plan-{seed}-{number}", random, sim)
-        key = sim.store.create(raw, sim.now).key
-        sim.run_until(sim.now + OVER)
+        yield _graded(_ended(sim, sim.store.create(raw, sim.now).key))
+
+
+def _ended(sim: Simulation, key: Key) -> MigrationPlan:
+    """The plan, when it is over and everything has come to rest."""
+    deadline = sim.now + MOST
+    while sim.now < deadline:
+        sim.run_until(sim.now + SETTLED)
         plan = sim.store.get(key)
         assert isinstance(plan, MigrationPlan)
-        yield _graded(plan)
+        if plan.status.phase in FINAL_PLAN_PHASES:
+            return plan
+    raise AssertionError(f"{key} has not ended within {MOST}")
 
 
 def _graded(plan: MigrationPlan) -> Graded:

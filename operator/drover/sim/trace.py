@@ -15,7 +15,7 @@ class Trace:
         self._last: deque[str] = deque(maxlen=KEPT)
 
     def add(self, now: datetime, words: str) -> None:
-        line = f"{now:%H:%M:%S.%f} {words}"
+        line = f"{now.isoformat()[11:26]} {words}"
         self._digest.update(line.encode())
         self._last.append(line)
 

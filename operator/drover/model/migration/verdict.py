@@ -37,8 +37,8 @@ def judge(decision: Decision, state: State, given: Setting) -> tuple[Verdict, st
     if limit is not None and limit < longer <= LONGER_FACTOR * limit:
         return "ConvergesWithLongerDowntime", f"{found}; needs maxDowntime {span(longer)} instead of {span(limit)}"
     allowed = f", maxDowntime {span(limit)}" if limit is not None else ""
-    dirties = f"the guest dirties {rate(given.memory.dirty_rate)}"
-    return "DoesNotConverge", f"{found}: a pause of {span(pause)}{allowed}; {dirties}"
+    dirtied = f"; the guest dirties {size(state.whole)} in {span(state.last.seconds)}" if state.last else ""
+    return "DoesNotConverge", f"{found}: a pause of {span(pause)}{allowed}{dirtied}"
 
 
 def _longer_limit(state: State, given: Setting) -> float:
