@@ -135,7 +135,7 @@ async def main(vms: int) -> None:
     for number in range(vms):
         world.observe(vm(number, 1))
     gc.collect()
-    gc.disable()  # its pauses are those of a large World, whatever renders
+    gc.freeze()  # as the operator does once it has listed everything
     colds, warms, idles = [], [], []
     for round_ in range(ROUNDS):
         page = StatePage(world, lambda: NOW)

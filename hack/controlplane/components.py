@@ -36,7 +36,8 @@ def etcd(binaries: Binaries, state: Path, client_port: int, peer_port: int) -> l
     ]
 
 
-# Who wrote what of ours: a promise about the number of writes can be checked only here.
+# Who wrote what of ours: a promise about the number of writes can be checked only here. And all that the operator's own
+# account asks for: what its role grants can be held against it.
 AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -45,6 +46,8 @@ rules:
 - level: Metadata
   verbs: [create, update, patch, delete, deletecollection]
   resources: [{group: drover.dev}]
+- level: Metadata
+  users: ["system:serviceaccount:drover-system:drover"]
 - level: None
 """
 

@@ -23,7 +23,6 @@ GRID = 24
 INCHES = 0.75, 0.42
 """Width of a column and height of a row."""
 MOST_SERIES = 12
-MOST_FLAT = 1e-9
 STEPS = 180
 PREFIXES = ((2**40, "Ti"), (2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki"))
 STYLE = {
@@ -123,7 +122,7 @@ def _finish_lines(axes: Axes, panel: Panel, window: Window) -> None:
     lowest = min((float(line.get_ydata().min()) for line in axes.get_lines()), default=0.0)
     if lowest >= 0:
         axes.set_ylim(bottom=0)
-    if axes.get_ylim()[1] < MOST_FLAT:  # nothing but zeros
+    if axes.dataLim.ymax <= 0:  # nothing but zeros
         axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(_formatter(panel.unit))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} s"))

@@ -60,12 +60,12 @@ class Steps:
         self.seen.append(Step(name, phase, source, target, percent, passes, sent))
         return self.seen[-1]
 
-    def until(self, *phases: str, percent: int = 0) -> Step:
-        """Go on to the next step that is in one of the phases, at least so far."""
+    def until(self, *phases: str, of: str = "", percent: int = 0) -> Step:
+        """Go on to the next step that is in one of the phases, at least so far, of a name with ``of`` in it."""
         for step in self:
-            if step.phase in phases and step.percent >= percent:
+            if of in step.name and step.phase in phases and step.percent >= percent:
                 return step
-            assert step.phase not in FINAL, f"never {phases}: {self.seen}"
+            assert of not in step.name or step.phase not in FINAL, f"never {phases}: {self.seen}"
         raise AssertionError(f"never {phases}: {self.seen}")
 
 

@@ -23,14 +23,14 @@ from livemigration import (
 
 from controlplane import Kubectl
 
-LEASE_SECONDS = 2
+LEASE_SECONDS = 3
 MEMORY = "8Gi"
 
 
 @pytest.mark.parametrize(
     ("settings", "last"),
     [
-        pytest.param(SOON_PAUSED, "StopAndCopy", id="pre-copy"),
+        pytest.param(SOON_PAUSED, "StopAndCopy", id="pre-copy", marks=pytest.mark.soak),
         pytest.param(SOON_POST_COPY, "PostCopy", id="post-copy"),
     ],
 )
@@ -69,6 +69,7 @@ def test_a_migration_ends_well_though_the_operator_is_killed_in_each_of_its_phas
     assert cloud.phase("mplan", "vm", "Succeeded")["succeeded"] == 1
 
 
+@pytest.mark.soak
 def test_a_plan_that_is_cancelled_ends_though_the_operator_is_killed_in_each_of_its_phases(
     operator: Operator, cloud: Cloud, kubectl: Kubectl
 ) -> None:
@@ -105,9 +106,9 @@ def test_a_rollback_ends_with_all_at_home_though_the_operator_is_killed_on_the_w
     at_pace(cloud, 2)
     with steps_of(cloud) as steps:
         one_by_one(cloud, ["vm-1", "hard", "vm-2"], failurePolicy="Rollback")
-        next(step for step in steps if step.name.startswith("plan-hard") and step.phase == "Failed")
+        steps.until("Failed", of="-hard-")
         _restarted(operator, cloud, kubectl)
-        next(step for step in steps if "-home-" in step.name and step.phase == "PreCopy")
+        steps.until("PreCopy", of="-home-")
         _restarted(operator, cloud, kubectl)
     plan = cloud.phase("mplan", "plan", *FINAL)
     assert (plan["phase"], plan["returned"]) == ("Failed", 1)

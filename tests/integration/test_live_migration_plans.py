@@ -14,7 +14,7 @@ def test_a_host_of_twenty_vms_is_empty_about_when_it_was_predicted(cloud: Cloud,
     names = [f"vm-{index}" for index in range(20)]
     up(cloud, dict.fromkeys(names, EASY), hosts=1)
     cloud.patch("npool", cloud.namespace, {"replicas": 4})
-    at_pace(cloud, 5)
+    at_pace(cloud, 10)
     cloud.patch("host", cloud.host(0), {"maintenance": {"mode": "Drain"}})
     seen: list[Manifest] = []
 

@@ -7,6 +7,7 @@ the recovery: everything is in the API server.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
@@ -148,6 +149,9 @@ class Operator:
                 group.create_task(self.events.run())
                 group.create_task(self._measure_lag())
                 await self._list_everything()
+                # What was listed stays: a collector that walks it all at each full collection holds the event loop.
+                gc.collect()
+                gc.freeze()
                 self._synced = True
                 log.info("synced", extra={"objects": sum(self.world.count(kind) for kind in WATCHED)})
                 await self._lead(group)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import cast
+from typing import cast, get_args
 
 from drover.api.meta import AnyResource
-from drover.api.virtualmachinemigration import VirtualMachineMigration
+from drover.api.virtualmachinemigration import FailureReason, MigrationPriority, VirtualMachineMigration
 from drover.control.world import World
 from drover.control.world.claims import FINAL_MIGRATION_PHASES, is_final
 from drover.observe.families import process as families
@@ -24,12 +24,7 @@ class FinishedMigrations:
         self._leads = leads
         self._metrics = metrics
         self._under_way: set[str] = set()
-        for family in (families.MIGRATION_DOWNTIME, families.MIGRATION_ITERATIONS, families.MIGRATION_TRANSFERRED):
-            metrics.begin(family, PRE_COPY)
-        for quantity in ("duration", "downtime", "bytes"):
-            metrics.begin(families.MIGRATION_ESTIMATE_ERROR, quantity)
-        for phase in FINAL_MIGRATION_PHASES:
-            metrics.begin(families.MIGRATION_DURATION, PRE_COPY, phase)
+        _begin(metrics)
         world.subscribe(self._changed)
 
     def _changed(self, before: AnyResource | None, after: AnyResource | None) -> None:
@@ -78,6 +73,23 @@ class FinishedMigrations:
     def _pool_of(self, name: str | None) -> str:
         host = self._world.host(name)
         return host.spec.pool_ref.name if host is not None else ""
+
+
+def _begin(metrics: Metrics) -> None:
+    """What may come of a migration, at 0."""
+    for family in (families.MIGRATION_DOWNTIME, families.MIGRATION_ITERATIONS, families.MIGRATION_TRANSFERRED):
+        metrics.begin(family, PRE_COPY)
+    for quantity in ("duration", "downtime", "bytes"):
+        metrics.begin(families.MIGRATION_ESTIMATE_ERROR, quantity)
+    for phase in FINAL_MIGRATION_PHASES:
+        metrics.begin(families.MIGRATION_DURATION, PRE_COPY, phase)
+    for reason in get_args(FailureReason):
+        metrics.begin(families.MIGRATION_ABORTS, reason)
+    for trigger in get_args(MigrationPriority):
+        metrics.begin(families.MIGRATIONS_ENDED, PRE_COPY, trigger, "Succeeded", "")
+        for reason in get_args(FailureReason):
+            phase = "Cancelled" if reason == "Cancelled" else "Failed"
+            metrics.begin(families.MIGRATIONS_ENDED, PRE_COPY, trigger, phase, reason)
 
 
 def mode_of(migration: VirtualMachineMigration) -> str:

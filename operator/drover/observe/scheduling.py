@@ -7,28 +7,30 @@ from typing import Final
 
 from drover.api.virtualmachine import VirtualMachine, VirtualMachineStatus
 from drover.control.outcome import Outcome
+from drover.control.virtualmachine.status import WAITING_PHASES
 from drover.control.world import World
+from drover.model.placement.refusal import TOO_SMALL, UNSATISFIED
+from drover.model.placement.rules import SELECTOR
 from drover.observe.families import process as families
 from drover.observe.metrics import Metrics
 
 MOST_ATTEMPTS = 16
 """Attempts that are told apart; kube-scheduler's bound."""
-WAITING = ("Pending", "Provisioning", "Unschedulable")
 FILTERS: Final = (
     ("insufficient cpu", "cpu"),
     ("insufficient memory", "memory"),
     ("insufficient disk", "disk"),
     ("insufficient network", "network"),
     ("insufficient GPU", "gpu"),
-    ("physically too small", "size"),
-    ("node selector", "selector"),
+    (TOO_SMALL, "size"),
+    (SELECTOR, "selector"),
     ("lacking trait", "traits"),
     ("having forbidden trait", "traits"),
     ("unable to provide CPU model", "cpu_model"),
     ("with fewer than", "numa"),
     ("without a NUMA cell", "numa"),
     ("with taint", "taints"),
-    ("not satisfying", "terms"),
+    (UNSATISFIED, "terms"),
     ("held back for failover", "failover"),
     ("kept until", "preemption"),
 )
@@ -112,7 +114,7 @@ def _waits_since(vm: VirtualMachine, now: datetime) -> datetime:
     since = vm.metadata.creation_timestamp or now
     waiting = False
     for change in vm.status.phase_transitions:
-        if change.phase not in WAITING:
+        if change.phase not in WAITING_PHASES:
             waiting, since = False, now
         elif not waiting:
             waiting, since = True, change.at

@@ -38,7 +38,7 @@ class UsageLedger:
         self._holders: dict[str, dict[str, Holder]] = defaultdict(dict)
         self._waiting: dict[str, dict[str, Holder]] = defaultdict(dict)
         """Those with pending entries."""
-        self._uids: dict[Key, str] = {}
+        self._seen: dict[Key, AnyResource] = {}
         self._records: dict[tuple[str, str], dict[str, UsageRecord]] = defaultdict(dict)
         """By namespace that used and month, then by uid: a second one takes over from one that is being deleted."""
         self._placed: dict[Key, tuple[str, str, str]] = {}
@@ -92,10 +92,10 @@ class UsageLedger:
     # The totals
 
     def totals(self, now: datetime) -> Iterator[tuple[str, Line, int]]:
-        """(namespace, line, amount) at an instant, exact."""
+        """(namespace, line, amount) at an instant, exact; a namespace at a time. Changes meanwhile do no harm."""
         instant = milliseconds(now)
-        for namespace, lines in self._totals.items():
-            for line, accrual in lines.items():
+        for namespace, lines in list(self._totals.items()):
+            for line, accrual in list(lines.items()):
                 yield namespace, line, accrual.at(instant)
 
     def counters(self, now: datetime) -> Iterator[tuple[str, Line, int]]:
@@ -123,22 +123,24 @@ class UsageLedger:
 
     def take(self, key: Key, resource: AnyResource | None) -> None:
         """The object as the API server has it now; None where it has it no more."""
-        if key.kind in METERED:
-            self._take_holder(key, resource)
-        elif key.kind == UsageRecord.KIND:
-            self._take_record(key, resource)
-
-    def _take_holder(self, key: Key, resource: AnyResource | None) -> None:
-        known = self._uids.get(key)
-        if known is not None and (resource is None or resource.uid != known):
-            self._forget(key.namespace, known)
-            del self._uids[key]
-        if resource is None:
+        if key.kind not in METERED and key.kind != UsageRecord.KIND:
             return
-        self._uids[key] = resource.uid
+        known = self._seen.pop(key, None)
+        if resource is not None:
+            self._seen[key] = resource
+        if known is resource:
+            return
+        if key.kind == UsageRecord.KIND:
+            self._take_record(key, resource)
+            return
+        if known is not None and (resource is None or resource.uid != known.uid):
+            self._forget(key.namespace, known.uid)
+        if resource is not None:
+            self._take_holder(key, resource)
+
+    def _take_holder(self, key: Key, resource: AnyResource) -> None:
         holder = holder_of(resource)
-        before = self._holders[key.namespace].get(holder.uid)
-        if holder == before:
+        if holder == self._holders[key.namespace].get(holder.uid):
             return
         self._holders[key.namespace][holder.uid] = holder
         self._waiting[key.namespace].pop(holder.uid, None)
@@ -152,15 +154,18 @@ class UsageLedger:
         self._set(namespace, uid, {})
 
     def _take_record(self, key: Key, resource: AnyResource | None) -> None:
+        months = set()
         if key in self._placed:
             namespace, month, uid = self._placed.pop(key)
             del self._records[namespace, month][uid]
             self._set(namespace, uid, {})
-            self._settle_anew(namespace, month)
+            months.add((namespace, month))
         if isinstance(resource, UsageRecord):
             self._placed[key] = (resource.of, resource.spec.month, resource.uid)
             self._records[resource.of, resource.spec.month][resource.uid] = resource
-            self._settle_anew(resource.of, resource.spec.month)
+            months.add((resource.of, resource.spec.month))
+        for namespace, month in months:
+            self._settle_anew(namespace, month)
 
     def _settle_anew(self, namespace: str, month: str) -> None:
         for record in self._records[namespace, month].values():

@@ -21,7 +21,7 @@ By = Literal["vm", "flavor", "namespace", "day"]
 
 LABELS: dict[By, tuple[str, ...]] = {
     "namespace": ("namespace",),
-    "flavor": ("namespace", "flavor or class"),
+    "flavor": ("namespace", "sku"),
     "day": ("namespace", "day"),
     "vm": ("namespace", "vm", "flavor", "uid"),
 }

@@ -42,11 +42,15 @@ def reconcile(record: UsageRecord, world: World, now: datetime) -> Outcome:
     waits = due(record, world)
     if not waits.settled and record.status.phase is not None:
         return Outcome()
+    again = _next_write(record, waits, now)
+    return Outcome(requeue_at=again) if now < again else _added(record, waits, world, now)
+
+
+def _next_write(record: UsageRecord, waits: Due, now: datetime) -> datetime:
     before = record.status.last_update_time
-    again = before + (URGENT_PERIOD if waits.urgent else PERIOD) if before is not None else now
-    if now < again:
-        return Outcome(requeue_at=again)
-    return _added(record, waits, world, now)
+    if before is None or before > now:  # an earlier leader's clock may have been ahead
+        return now
+    return before + (URGENT_PERIOD if waits.urgent else PERIOD)
 
 
 def _added(record: UsageRecord, waits: Due, world: World, now: datetime) -> Outcome:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from drover.api.flavor import Flavor, WorkloadModel
 from drover.api.host import Host
+from drover.api.migrationplan import MigrationPlan
 from drover.api.migrationsettings import MigrationSettings
 from drover.api.nodepool import NodePool
 from drover.api.virtualmachine import ResolvedFlavor, VirtualMachine
@@ -131,6 +132,31 @@ def told(estimate: model.Estimate, bandwidth: float) -> MigrationEstimate:
         limited_by=estimate.limited_by,
         warnings=tuple(text[:MAX_MESSAGE] for text in estimate.warnings),
     )
+
+
+def as_planned(estimate: MigrationEstimate, plan: MigrationPlan, name: str, target: str) -> MigrationEstimate:
+    """The estimate of a plan's migration, by what its plan foresaw: who else will be on the network, and when.
+
+    What the migration sees as it begins is only who is there already. Another target or a retry was not foreseen.
+    """
+    entry = next((entry for entry in plan.status.migrations if entry.migration == name), None)
+    foreseen = entry is not None and entry.attempts == 1 and (entry.target, entry.verdict) == (target, estimate.verdict)
+    if entry is None or not foreseen or estimate.duration_seconds is None or estimate.downtime_milliseconds is None:
+        return estimate
+    return estimate.model_copy(
+        update={
+            "duration_seconds": _around(estimate.duration_seconds, entry.estimated_seconds),
+            "downtime_milliseconds": _around(estimate.downtime_milliseconds, entry.estimated_downtime_ms),
+        }
+    )
+
+
+def _around(alone: Quantiles, foreseen: float | None) -> Quantiles:
+    """The band about another median, as wide in proportion."""
+    if not foreseen or not alone.p50:
+        return alone
+    factor = foreseen / alone.p50
+    return quantiles(model.Band((alone.p10 or alone.p50) * factor, foreseen, alone.p90 * factor))
 
 
 def milliseconds(band: model.Band) -> model.Band:

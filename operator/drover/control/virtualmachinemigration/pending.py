@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from drover.api.host import Host
+from drover.api.migrationplan import MigrationPlan
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import BlockedBy, MigrationProgress, MigrationQueue, VirtualMachineMigration
 from drover.control.conditions import Verdict, false
 from drover.control.migrationplan.holding import Hold, hold_on
 from drover.control.outcome import Event, Outcome, warning
 from drover.control.policies import Chosen, PolicyNotFound, bandwidth_cap, policy_of
-from drover.control.virtualmachinemigration.inputs import claim_of, route_of, setting_of, told, workload_of
+from drover.control.virtualmachinemigration.inputs import as_planned, claim_of, route_of, setting_of, told, workload_of
 from drover.control.virtualmachinemigration.links import no_link, present_share
 from drover.control.virtualmachinemigration.queueing import Blocked, admission
 from drover.control.virtualmachinemigration.status import End, ended, next_status
@@ -159,6 +160,8 @@ def _claim(
     workload = workload_of(vm, world)
     given = setting_of(workload, chosen.settings, route)
     estimate = told(model.estimate(given, workload.dirty_noise), route.alone.bandwidth)
+    if (plan := _plan(migration, world)) is not None:
+        estimate = as_planned(estimate, plan, migration.name, target.name)
     whole = round(workload.memory.wire_bytes)
     status = next_status(
         migration,
@@ -191,6 +194,10 @@ def _claim(
 
 def _policy(migration: VirtualMachineMigration, vm: VirtualMachine, world: World) -> Chosen | PolicyNotFound:
     """The policy that holds for the move, with what its plan puts before it."""
+    plan = _plan(migration, world)
+    return policy_of(vm, world, migration.spec.policy_name, plan.spec.overrides if plan is not None else None)
+
+
+def _plan(migration: VirtualMachineMigration, world: World) -> MigrationPlan | None:
     spec = migration.spec
-    plan = world.plan(spec.plan_namespace or migration.namespace, spec.plan_name) if spec.plan_name else None
-    return policy_of(vm, world, spec.policy_name, plan.spec.overrides if plan is not None else None)
+    return world.plan(spec.plan_namespace or migration.namespace, spec.plan_name) if spec.plan_name else None

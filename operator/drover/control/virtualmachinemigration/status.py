@@ -86,6 +86,7 @@ def ended(
     **fields: Any,
 ) -> Outcome:
     """Failed or cancelled: one PATCH ends it and gives the target back."""
+    last = progress or migration.status.progress
     status = next_status(
         migration,
         now,
@@ -93,7 +94,7 @@ def ended(
         false("Ready", end.reason, end.message),
         failure_reason=end.reason,
         end_timestamp=now,
-        progress=progress or migration.status.progress,
+        progress=last.model_copy(update={"eta_seconds": None}) if last is not None else None,
         mode=None,
         queue=None,
         checkpoint=None,
@@ -114,7 +115,7 @@ def advanced(migration: VirtualMachineMigration, report: Copying, at: datetime) 
     remaining, rate = state.remaining, model.send_rate(state, given)
     elapsed = given.hypervisor.setup + state.elapsed
     shortest = remaining / given.link.line + given.hypervisor.activation
-    eta = max(_predicted_seconds(migration) - elapsed, shortest)
+    eta = shortest if report.decision else max(_predicted_seconds(migration) - elapsed, shortest)
     limit = model.downtime_limit(state, given)
     return before.model_copy(
         update={

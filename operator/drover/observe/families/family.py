@@ -30,6 +30,10 @@ class Family:
             labels = tuple(map(escaped, labels))
         return self._template % (*labels, value)
 
+    def prefix(self, *labels: str) -> str:
+        """A sample without its value and the end of the line, for those that are told again and again."""
+        return self.line(0, *labels)[: -len("0\n")]
+
     @cached_property
     def _template(self) -> str:
         named = ",".join(f'{label}="%s"' for label in self.labels)

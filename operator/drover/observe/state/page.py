@@ -22,11 +22,12 @@ from drover.observe.families import LEDGER, Family
 from drover.observe.families import kubevirt as kubevirt_families
 from drover.observe.families.state import HOST_FAMILIES, METRICS_SERIES, SUMS, VM_FAMILIES
 from drover.observe.migrations import mode_of
-from drover.observe.state import hosts, kubevirt, usage, vms
+from drover.observe.state import hosts, kubevirt, vms
 from drover.observe.state.cache import Section
 from drover.observe.state.hosts import Free
 from drover.observe.state.sums import sums
 from drover.observe.state.tally import Fact, Tally
+from drover.observe.state.usage import UsageLines
 from drover.observe.state.vms import Detail
 
 STEP_SECONDS = 0.002
@@ -55,6 +56,7 @@ class StatePage:
             self._migrations.append(Section(kubevirt_families.MIGRATION_FAMILIES, kubevirt.migration_lines))
         self._free: dict[Key, Free] = {}
         self._tally = Tally()
+        self._usage = UsageLines(world.usage)
         self._changed_objects: dict[Key, None] = {}
         self._changed_hosts: dict[Key, None] = {}
         self._one_at_a_time = asyncio.Lock()
@@ -156,7 +158,7 @@ class StatePage:
 
     def _sums(self) -> Iterator[tuple[Family, str]]:
         yield from sums(self._world, self._tally, list(self._free.values()))
-        yield from usage.lines(self._world.usage, self._clock())
+        yield from self._usage.at(self._clock())
         if self._kubevirt:
             yield from kubevirt.sums(self._tally)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from drover.control.metering import UsageLedger
+from drover.model.usage import Line
 from drover.observe.families import Family
 from drover.observe.families import ledger as families
 
@@ -18,23 +20,45 @@ BY_SKU_AND_STATE: Final = {
 }
 BY_SKU: Final = {"volume": families.USAGE_STORAGE_BYTE_SECONDS}
 WHOLE: Final = {"address": families.USAGE_PUBLIC_IP_SECONDS, "migration": families.USAGE_MIGRATION_BYTES}
-UNTIMED: Final = ("migration",)
-"""Meters whose amounts are plain; the others are multiplied by milliseconds."""
 
 
-def lines(ledger: UsageLedger, now: datetime) -> Iterator[tuple[Family, str]]:
-    """Lines with their family, all for one instant."""
-    sums: Counter[tuple[Family, tuple[str, ...], bool]] = Counter()
-    for namespace, line, amount in ledger.counters(now):
-        timed = line.meter not in UNTIMED
+Place = tuple[Family, str]
+"""A family, and a sample of it without its value."""
+
+
+class UsageLines:
+    """Keeps all of a counter's line but the amount, which is another at every scrape."""
+
+    def __init__(self, ledger: UsageLedger) -> None:
+        self._ledger = ledger
+        self._places: dict[tuple[str, Line], Place] = {}
+
+    def at(self, now: datetime) -> Iterator[tuple[Family, str]]:
+        """Lines with their family, a little at a time and all for one instant."""
+        for _, counters in groupby(self._ledger.counters(now), key=itemgetter(0)):
+            sums: dict[Place, int] = {}
+            for namespace, line, amount in counters:
+                place = self._places.get((namespace, line)) or self._place(namespace, line)
+                sums[place] = sums.get(place, 0) + amount
+            for (family, prefix), amount in sums.items():
+                # Rates times milliseconds, but for the bytes of migrations.
+                told = amount if family is families.USAGE_MIGRATION_BYTES else _seconds(amount)
+                yield family, f"{prefix}{told}\n"
+        yield from _state(self._ledger, now)
+
+    def _place(self, namespace: str, line: Line) -> Place:
         if (family := BY_SKU_AND_STATE.get(line.meter)) is not None:
-            sums[family, (namespace, line.sku, line.state), timed] += amount
+            prefix = family.prefix(namespace, line.sku, line.state)
         elif (family := BY_SKU.get(line.meter)) is not None:
-            sums[family, (namespace, line.sku), timed] += amount
+            prefix = family.prefix(namespace, line.sku)
         else:
-            sums[WHOLE[line.meter], (namespace,), timed] += amount
-    for (family, labels, timed), amount in sums.items():
-        yield family, family.line(_seconds(amount) if timed else amount, *labels)
+            family = WHOLE[line.meter]
+            prefix = family.prefix(namespace)
+        self._places[namespace, line] = family, prefix
+        return family, prefix
+
+
+def _state(ledger: UsageLedger, now: datetime) -> Iterator[tuple[Family, str]]:
     for kind, count in ledger.discrepancies.items():
         yield families.LEDGER_DISCREPANCIES, families.LEDGER_DISCREPANCIES.line(count, kind)
     yield families.LEDGER_RECORDS, families.LEDGER_RECORDS.line(ledger.records, "open")
