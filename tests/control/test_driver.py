@@ -27,6 +27,7 @@ from drover.control.driver import (
     Pace,
     PrepareTarget,
     ProvisionVolume,
+    Pulling,
     PullPages,
     ResizeVolume,
     Shutdown,
@@ -225,6 +226,21 @@ def test_stop_and_copy_takes_the_pause_and_post_copy_pulls_after_it() -> None:
     assert (hand_over.at - NOW).total_seconds() == pytest.approx(pulled.paused, abs=1e-5)
     assert (pull.at - NOW).total_seconds() == pytest.approx(pulled.pulling, abs=1e-5)
     assert pulled.paused < ending.paused
+
+
+def test_what_is_pulled_is_reported_every_two_seconds_and_never_grows() -> None:
+    narrow = migration.Route((migration.Card("h0/out", 5e7, 4e7),))
+    pull = PullPages("u", 1, NOW, PACE, replace(SETTING, link=narrow.alone), narrow, SENT, PULLING)
+    driver = Simulated()
+    driver.submit(pull)
+    *on_the_way, end = reports(driver, 1e4)
+    assert isinstance(end.result, Copied)
+    assert [round((report.at - NOW).total_seconds()) for report in on_the_way] == [2, 4, 6, 8, 10, 12][
+        : len(on_the_way)
+    ]
+    left = [report.result.remaining_bytes for report in on_the_way if isinstance(report.result, Pulling)]
+    assert len(left) == len(on_the_way) >= 2
+    assert left == sorted(left, reverse=True)
 
 
 def test_a_good_url_gives_its_checksum_a_missing_one_fails_for_good_and_a_flaky_one_half_way() -> None:

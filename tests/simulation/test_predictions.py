@@ -21,6 +21,7 @@ def test_a_plan_takes_about_as_long_as_predicted() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 def test_over_200_plans_the_median_error_is_small_and_the_band_holds_eight_in_ten() -> None:
     plans = graded(range(100, 140))
     assert len(plans) == 200

@@ -192,18 +192,26 @@ class Copying:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulling:
+    """A report of post-copy: how much is still to be pulled, and at what rate."""
+
+    remaining_bytes: int
+    bytes_per_second: int
+
+
+@dataclass(frozen=True, slots=True)
 class Copied:
     """Everything that was to be sent is on the target, or, after the pause of a post-copy, can be pulled from there."""
 
     ending: migration.Ending
 
 
-Result = Imported | ImportFailed | Copying | Copied | None
+Result = Imported | ImportFailed | Copying | Pulling | Copied | None
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """That a command ended, when (by the wall clock, whoever was looking), and with what; CopyMemory reports so too."""
+    """That a command ended, when (by the wall clock, whoever was looking), and with what; copies report so too."""
 
     command: Command
     at: datetime
@@ -212,4 +220,6 @@ class Completion:
     @property
     def is_last(self) -> bool:
         """False for a report on the way."""
-        return not isinstance(self.result, Copying) or self.result.decision is not None
+        if isinstance(self.result, Copying):
+            return self.result.decision is not None
+        return not isinstance(self.result, Pulling)

@@ -13,6 +13,7 @@ from drover.control.driver.commands import (
     Copying,
     CopyMemory,
     Pace,
+    Pulling,
     PullPages,
     StopAndCopy,
 )
@@ -58,6 +59,7 @@ class Traffic:
         since = command.since
         if isinstance(command, CopyMemory):
             since = command.resume.at if command.resume else command.since
+        if not isinstance(command, StopAndCopy):
             carried.due = since + REPORT_EVERY
         self._network.join(leg, self._model(since))
 
@@ -108,8 +110,9 @@ class Traffic:
             return Completion(carried.command, carried.due or now, Copied(carried.ending))
         carried.due = now + REPORT_EVERY
         leg = self._network.look(name)
-        assert isinstance(leg, migration.Passes)
-        return Completion(carried.command, now, Copying(leg.state, leg.given, None))
+        if isinstance(leg, migration.Passes):
+            return Completion(carried.command, now, Copying(leg.state, leg.given, None))
+        return Completion(carried.command, now, Pulling(round(leg.bytes), round(leg.rate)))
 
     def _model(self, at: datetime) -> float:
         return self._pace.model(at - self._origin)
@@ -127,7 +130,7 @@ def _leg(command: Transfer) -> migration.Passes | migration.Rest | None:
     """What it sends over the network; None for the pause of a post-copy, which is over before anything is sent."""
     given, route = command.setting, command.route
     if isinstance(command, CopyMemory):
-        state = command.resume.state if command.resume else migration.begin(given)
+        state = migration.resumed(command.resume.state, given) if command.resume else migration.begin(given)
         return migration.Passes(_name(command), route, given, state)
     if isinstance(command, StopAndCopy) and command.decision.then == "postCopy":
         return None

@@ -15,6 +15,7 @@ from drover.control.driver import (
     Copying,
     CopyMemory,
     PrepareTarget,
+    Pulling,
     PullPages,
     StopAndCopy,
 )
@@ -28,6 +29,7 @@ from drover.control.virtualmachinemigration.status import (
     ended,
     next_status,
     progress_of,
+    pulled,
     result_of,
 )
 from drover.control.world import World
@@ -65,7 +67,7 @@ def pre_copy(migration: VirtualMachineMigration, vm: VirtualMachine, world: Worl
         saved.checkpoint if saved else None,
     )
     done = world.completion(work)
-    if done is None or done.at == progress_of(migration).last_update_time:
+    if done is None or (not done.is_last and done.at == progress_of(migration).last_update_time):
         return Outcome(work=frozenset({work}))
     assert isinstance(done.result, Copying)
     progress = advanced(migration, done.result, done.at)
@@ -148,27 +150,27 @@ def stop_and_copy(migration: VirtualMachineMigration, vm: VirtualMachine, world:
 
 
 def _pulling(migration: VirtualMachineMigration, now: datetime, at: datetime) -> Outcome:
-    progress = progress_of(migration)
-    rest, target = human(progress.remaining_bytes), migration.status.target_host
-    message = f"guest runs on {target} and pulls {rest} from {migration.status.source_host}: it cannot be cancelled now"
-    status = next_status(
-        migration,
-        now,
-        "PostCopy",
-        false("Ready", "InProgress", message),
-        transition_started_at=at,
-        mode="PostCopy",
-        progress=progress.model_copy(update={"percent": max(progress.percent, 90)}),
-    )
-    return Outcome(status=status, events=(warning("SwitchedToPostCopy", message),))
+    ready = _runs_there(migration, progress_of(migration))
+    status = next_status(migration, now, "PostCopy", ready, transition_started_at=at, mode="PostCopy")
+    return Outcome(status=status, events=(warning("SwitchedToPostCopy", ready.message),))
+
+
+def _runs_there(migration: VirtualMachineMigration, progress: MigrationProgress) -> Verdict:
+    target, rest = migration.status.target_host, human(progress.remaining_bytes)
+    told = f"guest runs on {target} and pulls {rest} from {migration.status.source_host}: it cannot be cancelled now"
+    return false("Ready", "InProgress", told)
 
 
 def post_copy(migration: VirtualMachineMigration, vm: VirtualMachine, world: World, now: datetime) -> Outcome:
     copied = _copied(migration, vm, world)
     work = _handing_over(PullPages, migration, copied, world, now)
     done = world.completion(work)
-    if done is None:
+    if done is None or (not done.is_last and done.at == progress_of(migration).last_update_time):
         return Outcome(work=frozenset({work}))
+    if isinstance(done.result, Pulling):
+        progress = pulled(migration, copied, done.result, done.at)
+        status = next_status(migration, now, "PostCopy", _runs_there(migration, progress), progress=progress)
+        return Outcome(status=status, work=frozenset({work}))
     assert isinstance(done.result, Copied)
     return _whole(migration, now, done.at, copied, done.result.ending)
 

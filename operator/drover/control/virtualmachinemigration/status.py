@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 from drover.api.virtualmachinemigration import AbortStatus, MigrationProgress, MigrationResult, VirtualMachineMigration
 from drover.control import conditions
 from drover.control.conditions import Verdict, false, true
-from drover.control.driver import Copying
+from drover.control.driver import Copying, Pulling
 from drover.control.outcome import Event, Outcome, warning
 from drover.model import migration as model
 
 ABORTED = ("Failed", "Cancelled")
 TOO_LATE = ("PostCopy", "Commitment", "Activation", "Succeeded")
 """Phases in which a request to cancel comes too late."""
-PASSES_ENDED = ("StopAndCopy", "PostCopy", "Commitment", "Activation", "Succeeded")
 
 
 class End(NamedTuple):
@@ -128,6 +127,24 @@ def advanced(migration: VirtualMachineMigration, report: Copying, at: datetime) 
             "dirty_rate_bytes_per_second": round(_dirty_rate(report)),
             "throttle_percent": round(100 * state.throttle.share),
             "downtime_limit_milliseconds": round(limit * 1000, 1) if limit is not None else None,
+            "eta_seconds": round(eta, 1),
+            "last_update_time": at,
+        }
+    )
+
+
+def pulled(migration: VirtualMachineMigration, copied: Copying, report: Pulling, at: datetime) -> MigrationProgress:
+    """The progress of post-copy: what is on the target is share of the whole way, like the passes before it."""
+    before, given = progress_of(migration), copied.setting
+    rest = copied.state.remaining
+    elapsed = given.hypervisor.setup + copied.state.elapsed + (rest - report.remaining_bytes) / given.link.line
+    eta = report.remaining_bytes / max(1, report.bytes_per_second) + given.hypervisor.activation
+    return before.model_copy(
+        update={
+            "percent": min(99, max(before.percent, int(100 * elapsed / (elapsed + eta)))),
+            "processed_bytes": round(copied.state.processed + rest) - report.remaining_bytes,
+            "remaining_bytes": report.remaining_bytes,
+            "bandwidth_bytes_per_second": report.bytes_per_second,
             "eta_seconds": round(eta, 1),
             "last_update_time": at,
         }

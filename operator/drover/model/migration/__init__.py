@@ -20,7 +20,7 @@ from drover.model.migration.modes import Mode, StorageMove, WanLimits, cold, in_
 from drover.model.migration.network import Card, Ended, Network, Passes, Rest, Route, passes_share
 from drover.model.migration.noise import NONE, Constant, Drawn, Noise, Quiet, pass_noise, quantile_noise
 from drover.model.migration.presets import PRESETS
-from drover.model.migration.rounds import advance, begin, pass_left, send_rate, send_round
+from drover.model.migration.rounds import advance, begin, pass_left, resumed, send_rate, send_round
 from drover.model.migration.rules import Decision, decide
 from drover.model.migration.setting import MODELLED, Hypervisor, Setting
 from drover.model.migration.slots import BlockedBy, Limits, Slots
@@ -103,6 +103,7 @@ __all__ = [
     "path_bandwidth",
     "quantile_noise",
     "rank",
+    "resumed",
     "run",
     "send_rate",
     "send_round",

@@ -42,6 +42,20 @@ def begin(given: Setting) -> State:
     return State(left, wire_bytes(left, 0, given), ramp_from=ramp_from)
 
 
+def resumed(state: State, given: Setting) -> State:
+    """A state that was kept, for a guest whose workload may have changed since.
+
+    Where what is left does not fit it any more, that is spread evenly over the memory as it is now.
+    """
+    left, memory = state.left, given.memory
+    if len(left.hot) == len(memory.dirty) and left.nonzero <= memory.nonzero_pages * (1 + CLOSE):
+        return state
+    share = min(1.0, left.nonzero / memory.nonzero_pages) if memory.nonzero_pages else 0.0
+    hot = tuple(share * part.working_set for part in memory.dirty)
+    spread = Left(hot, share * max(0.0, memory.cold_pages), min(left.zero, memory.zero_pages))
+    return replace(state, left=spread, whole=wire_bytes(spread, state.passes, given))
+
+
 def send_rate(state: State, given: Setting) -> float:
     """Bytes a second of the pass under way: the least of link, sender, what the policy asks, and comparing pages."""
     wire, aids = min(given.link.bandwidth, given.hypervisor.ceiling), given.policy.aids
