@@ -3,16 +3,16 @@
 import ast
 import inspect
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from samples import SPECS, raw
 
-from drover.api import crd, migrationplan
+from drover.api import crd
 from drover.api.flavor import Flavor
 from drover.api.kinds import BY_PLURAL, KINDS, manifest, parse
 from drover.api.meta import AnyResource, dump
-from drover.api.migrationplan import WORK_BEGUN
+from drover.api.migrationplanstatus import WORK_BEGUN, PlanPhase
 from drover.api.quantity import Quantity
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
@@ -118,7 +118,7 @@ def test_instants_keep_their_microseconds_on_the_wire() -> None:
 
 
 def test_a_plan_is_frozen_in_every_phase_but_those_before_work() -> None:
-    phases = set(migrationplan.PlanPhase.__args__)  # type: ignore[attr-defined]
+    phases = set(get_args(PlanPhase))
     assert phases - set(WORK_BEGUN) == {"Pending", "Planned", "AwaitingApproval", "Queued"}
 
 
