@@ -8,7 +8,9 @@ from checked import reconciled
 from worlds import NOW, edited, flavor, host, later, placed, plan, pool, taken, vm, world_of
 
 from drover.api.meta import AnyResource
-from drover.api.migrationplan import MigrationPlan, MigrationPlanStatus, PlanMigration
+from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplanstatus import MigrationPlanStatus, PlanMigration
+from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import MigrationResult, VirtualMachineMigration
 from drover.control.migrationplan.children import child_name
 from drover.control.migrationplan.controller import reconcile
@@ -90,9 +92,13 @@ def child(seen: World, name: str, phase: str, at: float = 0, **status: Any) -> V
 
 
 def moves(seen: World, name: str, at: float, pause_ms: float = 100.0, sent: int = 4 * 2**30, to: str = "p1-1") -> None:
-    """A migration succeeds."""
+    """A migration succeeds, and its VM is where that has brought it."""
     result = MigrationResult(downtime_milliseconds=pause_ms, transferred_bytes=sent)
-    child(seen, name, "Succeeded", at, result=result, target_host=to)
+    over = child(seen, name, "Succeeded", at, result=result, target_host=to)
+    before = seen.get(VirtualMachine, "default", over.spec.virtual_machine_name)
+    assert before is not None
+    status = before.status.model_copy(update={"host_name": over.spec.target_host_name or to})
+    seen.observe(edited(before.model_copy(update={"status": status})))
 
 
 def fails(seen: World, name: str, at: float = 0, reason: str = "NotConverging") -> None:

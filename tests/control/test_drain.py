@@ -27,6 +27,7 @@ from worlds import (
 
 from drover.api.host import Drain, Host, HostStatus
 from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplanstatus import PlanMigration
 from drover.control.host import CONTROLLER, reconcile
 from drover.control.outcome import Create, Delete, Outcome, PatchSpec
 from drover.control.world import DEFAULT_NAMESPACE, World
@@ -252,8 +253,12 @@ def drained_by(name: str) -> dict[str, Any]:
 
 def test_a_plan_that_ended_with_vms_left_blocks_the_drain_and_names_them() -> None:
     machine = host(maintenance=DRAIN, status=drained_by("drain-p1-0-1"))
-    stuck, unlisted = vm("a", status=placed()), vm("b", status=placed())
-    world = draining(machine, stuck, unlisted, FULL, ended_plan(at=0))
+    stuck, returned = vm("a", status=placed()), vm("b", status=placed())
+    ended = ended_plan(at=0)
+    came_back = PlanMigration(virtual_machine="b", namespace="default", phase="Succeeded", target="p1-1")
+    rows = (*ended.status.migrations, came_back)
+    ended = ended.model_copy(update={"status": ended.status.model_copy(update={"migrations": rows})})
+    world = draining(machine, stuck, returned, FULL, ended)
     outcome = reconcile(machine, world, later(1))
     assert outcome.children == ()
     assert reasons(outcome)["Drained"] == ("False", "Blocked")
@@ -367,3 +372,17 @@ def test_the_name_of_a_drain_fits_a_label_however_long_the_hosts_is() -> None:
         names.add(name)
         assert len(name) <= 63
     assert len(names) == 2
+
+
+def test_vms_beyond_what_one_plan_takes_are_next_and_not_blocked() -> None:
+    """A plan takes the first 500 VMs of its host; the others have not been tried yet."""
+    moved = [{"virtualMachine": "b", "namespace": "default", "phase": "Succeeded", "target": "p1-1"}]
+    ended = {"phase": "Succeeded", "endTimestamp": NOW.isoformat(), "migrations": moved}
+    machine = host(maintenance=DRAIN, status=drained_by("drain-p1-0-1"))
+    world = draining(machine, vm("a", status=placed()), drain_plan(status={"observedGeneration": 1, **ended}))
+    waiting = reconcile(machine, world, later(1))
+    assert reasons(waiting)["Drained"] == ("False", "InProgress")
+    assert "the next plan takes the 1 that drover-system/drain-p1-0-1 did not" in message(waiting, "Drained")
+    assert drain_of(waiting).blocked_by == ()
+    assert waiting.requeue_at == later(5)
+    assert created(announced(machine, world, at=5)[1]) == ["drain-p1-0-1-2"]

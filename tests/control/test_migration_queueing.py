@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from checked import reconciled
 from moves import DOWN, PENDING, outcome_of, running, status_of, under_way, world
-from worlds import NOW, condition, host, message, migration, moving, placed, pool, taken, vm, world_of
+from worlds import NOW, condition, host, message, migration, moving, placed, policy, pool, taken, vm, world_of
 
 from drover.api.meta import AnyResource
 from drover.api.virtualmachinemigration import VirtualMachineMigration
@@ -107,6 +107,14 @@ def test_who_finds_no_room_holds_up_nobody_and_keeps_saying_so_while_slots_are_t
     assert (after.queue, after.transition_started_at) == (parked.status.queue, NOW)
 
 
+@pytest.mark.parametrize("held_by", ["Plan", "Window", "Policy"])
+def test_who_was_held_by_others_is_told_of_the_slot_it_waits_for_then(held_by: str) -> None:
+    released = migration(status=waiting(held_by, "not yet"))
+    status = status_of(outcome_of(released, ONE_SLOT, running(), *OTHERS))
+    assert status.queue is not None
+    assert (status.queue.blocked_by, status.queue.message) == ("ClusterLimit", "migration slots: 1/1 used; position 1")
+
+
 def test_a_vm_that_comes_out_of_an_earlier_move_is_waited_for() -> None:
     migrating = running(phase="Migrating")
     status = status_of(outcome_of(PENDING, migrating))
@@ -165,6 +173,18 @@ def test_who_waits_for_room_looks_again_when_there_may_be_some_and_who_waits_for
     assert woken(host(unschedulable=True), host(), *line) == {"d-1"}
     assert woken(None, host("p1-9"), *line) == {"d-1"}
     assert woken(OTHER, ENDED, *line) == {"a-1", "d-1"}
+
+
+def test_who_is_held_by_its_plan_or_lacks_its_policy_looks_again_for_that_and_for_no_room() -> None:
+    """A paused plan of 500 VMs would look at all of them whenever any VM of the cloud stops."""
+    held = [
+        migration(f"{by.lower()}-1", of=by.lower(), status=waiting(by, "no")) for by in ("Plan", "Window", "Policy")
+    ]
+    line = (*LINE, *held, *(vm(by, status=placed()) for by in ("plan", "window", "policy")))
+    assert woken(vm("e", status=placed()), None, *line) == set()
+    assert woken(None, host("p1-9"), *line) == set()
+    assert woken(OTHER, ENDED, *line) == {"a-1"}
+    assert woken(None, policy(), *line) == {"policy-1"}
 
 
 def test_migrations_under_way_look_again_when_a_host_goes_down_but_not_for_its_counters() -> None:

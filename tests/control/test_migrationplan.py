@@ -25,7 +25,7 @@ from plans import (
 )
 from worlds import NOW, condition, later, message, migration, placed, plan, reasons, taken, told, vm
 
-from drover.api.migrationplan import PlanMigration
+from drover.api.migrationplanstatus import PlanMigration
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.migrationplan.children import child_name
 from drover.control.migrationplan.controller import CONTROLLER, reconcile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from checked import reconciled
+from moves import DOWN
 from plans import (
     MOVERS,
     THREE,
@@ -23,15 +24,16 @@ from plans import (
     step,
 )
 from plans import world as world_with
-from worlds import condition, edited, host, later, message, plan, reasons, taken, told
+from worlds import NOW, condition, edited, host, later, message, migration, placed, plan, reasons, taken, told, vm
 
 from drover.api.meta import FINALIZER
-from drover.api.migrationplan import PlanEstimate
+from drover.api.migrationplanstatus import PlanEstimate
 from drover.api.virtualmachinemigration import Quantiles, VirtualMachineMigration
 from drover.control.migrationplan.controller import reconcile
 from drover.control.outcome import Delete, Outcome
 from drover.control.virtualmachinemigration.controller import reconcile as reconcile_move
-from drover.control.world import World
+from drover.control.world import DEFAULT_NAMESPACE, World
+from drover.control.world.claims import PLAN_UID_LABEL
 
 NO_RETRY = {"limit": 0}
 
@@ -94,6 +96,19 @@ def test_a_migration_that_its_plan_had_given_up_before_it_was_there_does_not_beg
     outcome = reconcile_move(late, seen, later(7))
     assert outcome.status.phase == "Cancelled"  # type: ignore[union-attr]
     assert message(outcome, "Ready") == "cancelled; its plan default/plan has given it up"
+
+
+def test_a_migration_of_a_vm_that_its_plan_no_longer_lists_does_not_begin() -> None:
+    """The plan was edited as it was about to begin: its write was refused, the creation beside it was not."""
+    seen = world_with(*MOVERS)
+    queued(seen, virtual_machines=THREE)
+    late = begun(world_with(*MOVERS)).status.migrations[2]
+    made = migration(str(late.migration), of="m3", plan_name="plan", labels={PLAN_UID_LABEL: current(seen).uid})
+    seen.observe(made)
+    assert reconcile_move(made, seen, NOW).status.phase == "PreparingTarget"  # type: ignore[union-attr]
+    edit(seen, virtualMachines=THREE[:2])
+    assert told(step(seen)) == ["PlanRevised"]
+    assert message(reconcile_move(made, seen, NOW), "Ready") == "cancelled; its plan default/plan has given it up"
 
 
 def test_a_migration_that_its_plan_does_not_name_yet_is_left_alone() -> None:
@@ -189,7 +204,6 @@ def test_a_home_that_cannot_take_its_vm_back_is_told() -> None:
     down = host("p1-0", fault={"type": "Crash"}, resource_version="5")
     seen.observe(down)
     fails(seen, move_of("m2"), at=12)
-    step(seen, 13)
     ended = step(seen, 13)
     assert rows(ended)[0] == ("m1", "Failed", "HomeUnavailable")
     assert "default/m1: HomeUnavailable, on p1-1 instead of p1-0" in message(ended, "Ready")
@@ -364,3 +378,74 @@ def test_an_edit_of_a_plan_that_is_over_is_acknowledged_before_it_is_deleted() -
     edited_ = plan(ttl_seconds_after_finished=0, generation=2, status=status)
     outcome = reconcile(edited_, world_with(edited_), later(5))
     assert (status_of(outcome).observed_generation, outcome.children) == (2, ())
+
+
+def test_a_vm_that_went_before_its_migration_was_made_has_failed_and_holds_up_nobody() -> None:
+    """Its namespace may be gone with it: no migration could be created there, ever."""
+    seen = world_with(*MOVERS)
+    begun(seen)
+    for name in ("m1", "m2"):
+        unmade = seen.get(VirtualMachineMigration, "default", move_of(name))
+        assert unmade is not None
+        seen.gone(unmade.key, unmade.uid)
+    gone = MOVERS[0]
+    seen.gone(gone.key, gone.uid)
+    outcome = step(seen, 1)
+    assert rows(outcome)[0] == ("m1", "Failed", "VirtualMachineDeleted")
+    assert [child.resource.name for child in outcome.children] == [move_of("m2")]
+
+
+# Trying again in a world that has changed
+
+
+def test_a_vm_that_got_where_it_should_be_by_itself_is_not_moved_again() -> None:
+    """Its source failed amid the copy, and it was started anew on the target."""
+    seen = world_with()
+    begun(seen, virtual_machines=[{"name": "a"}])
+    target = str(current(seen).status.migrations[0].target)
+    fails(seen, move_of("a"), at=5, reason="SourceHostFailed")
+    step(seen, 5)
+    seen.observe(vm(status=placed(target), resource_version="2"))
+    outcome = step(seen, 25)
+    assert rows(outcome) == [("a", "Succeeded", "AlreadySatisfied")]
+    assert (status_of(outcome).phase, outcome.children) == ("Succeeded", ())
+
+
+def test_a_vm_that_has_left_the_host_that_is_drained_is_not_moved_again() -> None:
+    subject = plan(host_name="p1-0", namespace=DEFAULT_NAMESPACE, limits={"maxConcurrent": 1})
+    seen = world_with(subject, vm("b", status=placed()))
+    for _ in range(2):
+        subject = taken(seen, subject, reconcile(subject, seen, NOW))
+    assert [entry.migration is not None for entry in subject.status.migrations] == [True, False]
+    seen.observe(vm("b", status=placed("p1-2"), resource_version="2"))
+    made = vm("a", status=placed())
+    seen.gone(made.key, made.uid)
+    outcome = reconcile(subject, seen, NOW)
+    assert rows(outcome) == [("a", "Failed", "VirtualMachineDeleted"), ("b", "Succeeded", "AlreadySatisfied")]
+
+
+def test_a_vm_that_is_home_by_itself_needs_no_way_home() -> None:
+    """The host it was moved to failed, and it was started anew where it had come from."""
+    seen = world_with(*MOVERS)
+    begun(seen, retry=NO_RETRY, failure_policy="Rollback")
+    moves(seen, move_of("m1"), at=5)
+    seen.observe(vm("m1", status=placed("p1-0"), resource_version="9"))
+    child(seen, move_of("m3"), "PreCopy")
+    fails(seen, move_of("m2"), at=5)
+    outcome = step(seen, 6)
+    assert rows(outcome)[0] == ("m1", "Succeeded", None)
+    assert status_of(outcome).returned == 1
+    assert running(seen) == [move_of("m3")]
+
+
+def test_of_several_targets_that_are_named_another_one_is_tried_when_the_first_has_failed() -> None:
+    seen = world_with()
+    begun(seen, virtual_machines=[{"name": "a"}], target={"hostNames": ["p1-1", "p1-2"]})
+    first = str(current(seen).status.migrations[0].target)
+    seen.observe(host(first, status=DOWN, resource_version="2"))
+    fails(seen, move_of("a"), at=5, reason="TargetHostFailed")
+    step(seen, 5)
+    (again,) = step(seen, 25).children
+    assert isinstance(again.resource, VirtualMachineMigration)
+    (other,) = {"p1-1", "p1-2"} - {first}
+    assert again.resource.spec.target_host_name == other

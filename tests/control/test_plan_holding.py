@@ -22,10 +22,11 @@ from plans import (
     step,
 )
 from plans import world as world_with
-from worlds import NOW, edited, host, later, message, migration, placed, plan, pool, reasons, taken, told, vm
+from worlds import NOW, edited, host, later, message, migration, placed, plan, policy, pool, reasons, taken, told, vm
 
 from drover.api.meta import FINALIZER
-from drover.api.migrationplan import PlanEstimate
+from drover.api.migrationplanstatus import PlanEstimate
+from drover.api.migrationpolicy import MigrationPolicy
 from drover.api.virtualmachinemigration import Quantiles, VirtualMachineMigration
 from drover.control.migrationplan.controller import CONTROLLER, reconcile
 from drover.control.migrationplan.holding import hold_on
@@ -376,8 +377,9 @@ def test_a_plan_whose_vms_have_moved_meanwhile_is_satisfied_when_it_is_approved(
     assert reasons(step(seen, 60))["Ready"] == ("True", "AlreadySatisfied")
 
 
-def test_a_plan_of_a_policy_that_does_not_exist_names_it() -> None:
-    outcome = outcome_of(plan(policy_name="gentle"))
+@pytest.mark.parametrize("known", [(), (policy("gentle", deleting=True),)], ids=["missing", "being deleted"])
+def test_a_plan_of_a_policy_that_does_not_exist_names_it(known: tuple[MigrationPolicy, ...]) -> None:
+    outcome = outcome_of(plan(policy_name="gentle"), *known)
     assert status_of(outcome).phase == "Failed"
     assert message(outcome, "Ready") == ("MigrationPolicy gentle does not exist: create it or remove spec.policyName")
 

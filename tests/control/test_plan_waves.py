@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from plans import world as world_with
 from worlds import placed, plan, priority_class, vm
 
-from drover.api.migrationplan import PlanMigration
+from drover.api.migrationplanstatus import PlanMigration
 from drover.control.migrationplan.planning import compute
 from drover.control.migrationplan.waves import ROUNDING, numbered, waves_of
 

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from worlds import HARDWARE, flavor, host, placed, plan, pool, vm, world_of
 
 from drover.api.meta import AnyResource
-from drover.api.migrationplan import MAX_VMS, MigrationPlan
+from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplanstatus import MAX_VMS
 from drover.api.scheduling import LabelSelector
-from drover.control.migrationplan.planning import GATHER_SECONDS, Planned, compute, scope
+from drover.control.migrationplan.planning import GATHER_SECONDS, Planned, compute
+from drover.control.migrationplan.targets import scope
 from drover.control.virtualmachinemigration.inputs import limits_of
 from drover.control.world import World
 from drover.control.world.selectors import selector_of

@@ -11,7 +11,7 @@ from metering import GIB, MONTH, entry, open_network, open_vm, open_volume, reco
 from worlds import NOW, edited, later, vm, world_of
 
 from drover.api.meta import AnyResource, Key
-from drover.control.metering import KINDS, UsageLedger
+from drover.control.metering.ledger import KINDS, UsageLedger
 from drover.control.metering.pending import sums_of
 from drover.control.world import World
 from drover.model.usage import Line

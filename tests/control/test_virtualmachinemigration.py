@@ -16,6 +16,7 @@ from worlds import (
     message,
     migration,
     placed,
+    plan,
     policy,
     pool,
     reasons,
@@ -66,6 +67,23 @@ def test_the_target_is_claimed_in_the_write_that_leaves_pending() -> None:
         "Reconciling": ("True", "InProgress"),
     }
     assert told(outcome) == ["TargetReserved"]
+
+
+def test_a_planned_migration_is_estimated_as_its_plan_foresaw_it() -> None:
+    alone = status_of(reconciled(reconcile, PENDING, world(PENDING))).estimate
+    entry = {"virtualMachine": "a", "namespace": "default", "migration": PENDING.name, "target": "p1-1"}
+    foreseen = {"attempts": 1, "verdict": "Converges", "estimatedSeconds": 60.0, "estimatedDowntimeMs": 500.0}
+    owner = plan(status={"phase": "Migrating", "migrations": [entry | foreseen]})
+    subject = migration(plan_name="plan")
+    planned = status_of(reconciled(reconcile, subject, world(subject, owner))).estimate
+    assert alone is not None
+    assert planned is not None
+    assert planned.duration_seconds is not None
+    assert planned.downtime_milliseconds is not None
+    assert alone.downtime_milliseconds is not None
+    assert planned.blackout_milliseconds is not None
+    assert (planned.duration_seconds.p50, planned.downtime_milliseconds.p50) == (60.0, 500.0)
+    assert alone.downtime_milliseconds.p50 < planned.downtime_milliseconds.p50 < planned.blackout_milliseconds.p50
 
 
 @pytest.mark.parametrize("phase", [None, "Pending", "Provisioning", "Unschedulable", "Starting"])

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from drover.api.meta import Key
-from drover.api.migrationplan import MigrationPlan, MigrationPlanStatus
+from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplanstatus import MigrationPlanStatus
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.world.claims import FINAL_PLAN_PHASES

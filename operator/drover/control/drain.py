@@ -36,10 +36,11 @@ from drover.control.drainplans import (
     plans_of,
     predicted_end,
     retry_at,
+    untried,
 )
 from drover.control.migrationplan.holding import told_time
-from drover.control.migrationplan.planning import leaves_by_itself
 from drover.control.migrationplan.preparing import drafted, told_of
+from drover.control.migrationplan.targets import leaves_by_itself
 from drover.control.outcome import Child, Create, Event, PatchSpec, warning
 from drover.control.stage import counted
 from drover.control.world import World
@@ -110,13 +111,17 @@ def _under_way(host: Host, vms: list[VirtualMachine], world: World, now: datetim
             "Drained", "InProgress", f"{_left(vms)}; plan {ref.namespace}/{name}: {done}{_stuck(blocked_by)}"
         )
         return _stage(host, vms, verdict, ref, blocked_by, estimated_completion_time=eta_of(plan, host, world))
+    settled = ended_at(plan) + SETTLING
+    if beyond := untried(plan, vms, world):
+        told = f"{_left(vms)}; the next plan takes the {len(beyond)} that {ref.namespace}/{name} did not"
+        verdict = false("Drained", "InProgress", f"{told}{_stuck(blocked_by)}")
+        return _stage(host, vms, verdict, ref, blocked_by, requeue_at=settled)
     again = retry_at(plan)
     why = (
         f"{counted(len(vms), 'VM')} could not leave: {'; '.join(blocked_by[:3])}. Make room, change or stop them; "
         f"it is tried again when that helps, and at {told_time(again)}"
     )
-    settled = ended_at(plan) + SETTLING
-    due = settled if now < settled and may_leave(plan, vms, world, now) else again
+    due = settled if now < settled and may_leave(plan, vms, world) else again
     return _stage(host, vms, false("Drained", "Blocked", why), ref, blocked_by, requeue_at=due)
 
 

@@ -13,13 +13,13 @@ from typing import cast
 
 from drover.api.host import Host
 from drover.api.meta import FINALIZER, GROUP, Key, NamespacedRef, ObjectMeta
-from drover.api.migrationplan import MigrationPlan, MigrationPlanSpec, PlanMigration
+from drover.api.migrationplan import MigrationPlan, MigrationPlanSpec
+from drover.api.migrationplanstatus import PlanMigration
 from drover.api.virtualmachine import VirtualMachine
 from drover.control.driver import Pace
 from drover.control.migrationplan.entries import has_moved
 from drover.control.migrationplan.holding import told_time
-from drover.control.migrationplan.planning import leaves_by_itself
-from drover.control.migrationplan.preparing import drafted
+from drover.control.migrationplan.targets import leaves_by_itself, targets_of
 from drover.control.outcome import Child, Delete
 from drover.control.world import World
 from drover.control.world.claims import FINAL_PLAN_PHASES
@@ -68,20 +68,23 @@ def current_plan(
 
 
 def _is_due(plan: MigrationPlan, vms: list[VirtualMachine], world: World, now: datetime) -> bool:
-    """Whether it is time for the next plan: by the clock, or because a VM that could not leave now can."""
+    """Whether it is time for the next plan: by the clock, or because it has something to do."""
     if now >= retry_at(plan):
         return True
-    return now >= ended_at(plan) + SETTLING and may_leave(plan, vms, world, now)
+    return now >= ended_at(plan) + SETTLING and (bool(untried(plan, vms, world)) or may_leave(plan, vms, world))
 
 
-def may_leave(plan: MigrationPlan, vms: list[VirtualMachine], world: World, now: datetime) -> bool:
-    """Whether planning now finds a way for a VM that stayed for want of room."""
+def untried(plan: MigrationPlan, vms: list[VirtualMachine], world: World) -> list[VirtualMachine]:
+    """The VMs beyond those the plan listed, which are as many as a plan takes."""
+    listed = {_vm(entry) for entry in plan.status.migrations}
+    return [vm for vm in vms if listed and vm.key not in listed and not leaves_by_itself(vm, world)]
+
+
+def may_leave(plan: MigrationPlan, vms: list[VirtualMachine], world: World) -> bool:
+    """Whether there is somewhere to go now for a VM that stayed for want of room."""
     left = {vm.key for vm in vms}
     stayed = {_vm(entry) for entry in plan.status.migrations if entry.reason in FOR_WANT_OF_ROOM} & left
-    if not stayed:
-        return False
-    entries = drafted(plan, world, now).status.migrations
-    return any(_vm(entry) in stayed and _obstacle(entry) is None for entry in entries)
+    return bool(stayed) and any(move.vm.key in stayed for move in targets_of(plan, world).moves)
 
 
 def _remembered(host: Host, world: World) -> str:
@@ -134,7 +137,7 @@ def blockers(plan: MigrationPlan, vms: list[VirtualMachine], world: World) -> tu
     ended = is_ended(plan)
     found = []
     for vm in vms:
-        reason = why.get(vm.key) or ("NotMoved" if ended else None)
+        reason = why.get(vm.key) or ("NotMoved" if ended and vm.key in why else None)
         if reason is not None and not leaves_by_itself(vm, world):
             found.append(f"{vm.namespace}/{vm.name}: {reason}"[:MAX_REASON])
     return tuple(found[:MAX_BLOCKED])

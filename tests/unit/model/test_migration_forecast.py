@@ -24,7 +24,8 @@ from drover.model.migration import (
     forecast,
     is_better_alone,
 )
-from drover.model.migration.forecast import PASSES, band, members, play_together
+from drover.model.migration.forecast import PASSES, band, members
+from drover.model.migration.play import play_together
 
 PAGE = 4096
 GB = 1e9

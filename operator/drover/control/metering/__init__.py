@@ -1,5 +1,4 @@
-"""The usage ledger: from intervals in statuses to UsageRecords, and the totals of both together."""
+"""The usage ledger: from intervals in statuses to UsageRecords, and the totals of both together.
 
-from drover.control.metering.ledger import KINDS, UsageLedger
-
-__all__ = ["KINDS", "UsageLedger"]
+Nothing is imported here: controllers need `pending` while they are being imported by what `ledger` needs.
+"""

@@ -10,7 +10,8 @@ import hashlib
 from typing import cast
 
 from drover.api.meta import GROUP, ObjectMeta
-from drover.api.migrationplan import MigrationPlan, PlanMigration
+from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplanstatus import PlanMigration
 from drover.api.virtualmachinemigration import VirtualMachineMigration, VirtualMachineMigrationSpec
 from drover.control.world import World
 from drover.control.world.claims import PLAN_UID_LABEL

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from drover.api.migrationplan import MigrationPlan, PlanEfficacy, PlanMigration, PlanPhase, PlanResult
+from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplanstatus import PlanEfficacy, PlanMigration, PlanPhase, PlanResult
 from drover.control.conditions import Verdict, false, true
 from drover.control.migrationplan.entries import has_moved
 from drover.control.migrationplan.holding import MILLISECOND, pace_of

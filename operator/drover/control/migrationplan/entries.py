@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from drover.api.migrationplan import MigrationPlan, PlanMigration
+from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplanstatus import PlanMigration
+from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.migrationplan.children import child_of
 from drover.control.world import World
@@ -62,9 +64,7 @@ def follow(plan: MigrationPlan, entry: PlanMigration, world: World, now: datetim
         return entry
     migration = child_of(entry, world)
     if migration is None:
-        # Named but never seen: still to be created. Seen before and gone: somebody deleted it.
-        seen = entry.phase not in (None, "Pending")
-        return entry.model_copy(update={"phase": "Cancelled", "reason": "Cancelled"}) if seen else entry
+        return _without_migration(entry, world)
     status = migration.status
     fields: dict[str, object] = {
         "phase": status.phase or "Pending",
@@ -76,6 +76,15 @@ def follow(plan: MigrationPlan, entry: PlanMigration, world: World, now: datetim
         fields["target"] = status.target_host or entry.target
     followed = entry.model_copy(update=fields | _outcome(entry, migration))
     return _retried(plan, followed, migration, now)
+
+
+def _without_migration(entry: PlanMigration, world: World) -> PlanMigration:
+    """Seen before and gone: somebody deleted it. Named but never seen: still to be created, while there is a VM."""
+    if not is_pending(entry):
+        return entry.model_copy(update={"phase": "Cancelled", "reason": "Cancelled"})
+    if world.get(VirtualMachine, entry.namespace, entry.virtual_machine) is None:
+        return entry.model_copy(update={"phase": "Failed", "reason": "VirtualMachineDeleted"})
+    return entry
 
 
 def _outcome(entry: PlanMigration, migration: VirtualMachineMigration) -> dict[str, object]:

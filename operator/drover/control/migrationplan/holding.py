@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
-from drover.api.migrationplan import WORK_BEGUN, MigrationPlan, PlanMigration
+from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplanstatus import WORK_BEGUN, PlanMigration
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.conditions import Verdict, false, true
 from drover.control.driver import Pace
@@ -51,7 +52,7 @@ def hold_on(migration: VirtualMachineMigration, world: World, now: datetime) -> 
 def steers(plan: MigrationPlan) -> object:
     """What of a plan may lift a hold, but for the clock."""
     spec = plan.spec
-    return spec.paused, spec.window, spec.limits, plan.status.is_true("WithinBudget")
+    return spec.paused, spec.approved, spec.window, spec.limits, plan.status.is_true("WithinBudget"), has_begun(plan)
 
 
 def next_edge(plan: MigrationPlan, entries: Sequence[PlanMigration], world: World, now: datetime) -> datetime | None:

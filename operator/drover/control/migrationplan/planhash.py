@@ -11,9 +11,10 @@ import json
 from collections.abc import Sequence
 
 from drover.api.meta import dump
-from drover.api.migrationplan import MigrationPlan, PlanMigration
+from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplanstatus import PlanMigration
 from drover.api.virtualmachine import VirtualMachine
-from drover.control.migrationplan.planning import scope
+from drover.control.migrationplan.targets import scope
 from drover.control.world import World
 from drover.control.world.claims import is_up, migration_bandwidth
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from drover.api.migrationplan import MAX_VMS, MigrationPlan
+from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplanstatus import MAX_VMS
 from drover.api.migrationpolicy import MigrationPolicy
 from drover.control.conditions import Verdict, false, true
 from drover.control.migrationplan import planning
@@ -15,6 +16,7 @@ from drover.control.migrationplan.holding import Hold, hold_of, next_edge, pace_
 from drover.control.migrationplan.planhash import plan_hash
 from drover.control.migrationplan.rivals import rivals_of
 from drover.control.migrationplan.status import executing, kept, next_status
+from drover.control.migrationplan.targets import scope
 from drover.control.migrationplan.telling import events_of
 from drover.control.migrationplan.waves import numbered
 from drover.control.migrationplan.working import work
@@ -96,9 +98,9 @@ def refusal(plan: MigrationPlan, world: World) -> str | None:
     if host is not None and world.host(host) is None:
         return f"host {host} does not exist: see `kubectl get hosts`"
     policy = plan.spec.policy_name
-    if policy is not None and world.get(MigrationPolicy, "", policy) is None:
+    if policy is not None and ((found := world.get(MigrationPolicy, "", policy)) is None or found.deleting):
         return PolicyNotFound(policy).message
-    if (wanted := len(planning.scope(plan, world))) > MAX_VMS:
+    if (wanted := len(scope(plan, world))) > MAX_VMS:
         return f"{wanted} VMs match spec.selector, a plan moves at most {MAX_VMS}: narrow the selector"
     return None
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from drover.api.migrationplan import MigrationPlan, MigrationPlanStatus, PlanMigration
+from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplanstatus import MigrationPlanStatus, PlanMigration
 from drover.control import conditions
 from drover.control.conditions import Verdict, false, true
 from drover.control.migrationplan.entries import has_ended, has_failed, has_moved, is_active, is_home, is_pending

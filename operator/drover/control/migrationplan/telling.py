@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drover.api.migrationplan import MigrationPlan, MigrationPlanStatus, PlanWave
+from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplanstatus import MigrationPlanStatus, PlanWave
 from drover.control.outcome import Event
 from drover.control.stage import counted
 from drover.control.world.claims import FINAL_PLAN_PHASES

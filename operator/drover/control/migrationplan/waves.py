@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from drover.api.migrationplan import PlanMigration, PlanWave, WavePhase
+from drover.api.migrationplanstatus import PlanMigration, PlanWave, WavePhase
 from drover.control.migrationplan.entries import has_ended
 
 ROUNDING = 0.2

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Literal, NamedTuple, cast
 
 from drover.api.meta import Key
-from drover.api.migrationplan import MigrationPlan, PlanMigration, PlanPhase
+from drover.api.migrationplan import MigrationPlan
+from drover.api.migrationplanstatus import PlanMigration, PlanPhase
 from drover.control.conditions import Verdict, false
-from drover.control.migrationplan.children import child_name, child_of, migration_of, needs_creation
+from drover.control.migrationplan.children import child_of, migration_of, needs_creation
 from drover.control.migrationplan.ending import finished
 from drover.control.migrationplan.entries import (
     follow,
@@ -21,12 +22,13 @@ from drover.control.migrationplan.entries import (
     sent_home,
 )
 from drover.control.migrationplan.holding import Hold, has_begun, hold_of, next_edge
+from drover.control.migrationplan.starting import started
 from drover.control.migrationplan.status import executing, kept, next_status, progress
 from drover.control.migrationplan.telling import events_of
 from drover.control.outcome import Child, Create, Outcome, PatchSpec
 from drover.control.stage import named
 from drover.control.world import World
-from drover.control.world.claims import is_final, is_up
+from drover.control.world.claims import is_final
 
 SHOWN_FOR_ONE = frozenset({"PreCopy", "StopAndCopy", "PostCopy", "Commitment", "Activation"})
 
@@ -64,11 +66,11 @@ def work(plan: MigrationPlan, world: World, now: datetime) -> Outcome:
     course = course_of(plan, entries, now)
     if course.kind != "onward":
         entries = tuple(_wound_up(entry, course, world) for entry in entries)
-    if all(map(has_ended, entries)):
-        return finished(plan, world, now, entries, _outcome(course, entries), course.why)
     hold = hold_of(plan, entries, world, now)
     if course.kind in ("onward", "home") and hold is None:
-        entries = _started(plan, entries, world, now)
+        entries = started(plan, entries, world, now)
+    if all(map(has_ended, entries)):
+        return finished(plan, world, now, entries, _outcome(course, entries), course.why)
     return _going_on(plan, world, now, entries, course, hold)
 
 
@@ -85,32 +87,6 @@ def _wound_up(entry: PlanMigration, course: Course, world: World) -> PlanMigrati
     if is_pending(entry) and not goes_on and child_of(entry, world) is None:
         return given_up(entry)
     return entry
-
-
-def _started(
-    plan: MigrationPlan, entries: tuple[PlanMigration, ...], world: World, now: datetime
-) -> tuple[PlanMigration, ...]:
-    """Name the migrations that may begin now; how many run at a time the plan limits, the rest is their queue."""
-    planned = plan.status.estimate.concurrency if plan.status.estimate is not None else None
-    limit = min(plan.spec.limits.max_concurrent or len(entries), planned or len(entries))
-    active = sum(map(is_active, entries))
-    result = []
-    for entry in entries:
-        due = entry.retry_after is None or entry.retry_after <= now
-        if is_pending(entry) and entry.migration is None and due and active < limit:
-            entry = _begun(plan, entry, world)
-            active += is_active(entry)
-        result.append(entry)
-    return tuple(result)
-
-
-def _begun(plan: MigrationPlan, entry: PlanMigration, world: World) -> PlanMigration:
-    home = world.host(entry.source)
-    if entry.returning and (home is None or not is_up(home) or home.spec.maintenance.mode == "Drain"):
-        return entry.model_copy(update={"phase": "Failed", "reason": "HomeUnavailable"})
-    attempt = entry.attempts + 1
-    name = child_name(plan, entry, attempt)
-    return entry.model_copy(update={"migration": name, "attempts": attempt, "retry_after": None, "reason": None})
 
 
 def _going_on(

@@ -8,7 +8,7 @@ from drover.api.meta import Key
 from drover.api.migrationplan import MigrationPlan
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control.migrationplan.planning import scope
+from drover.control.migrationplan.targets import scope
 from drover.control.virtualmachine.power import power_of
 from drover.control.virtualmachine.preempted import preempted_for
 from drover.control.world import World

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from drover.api.meta import ObjectMeta
-from drover.api.migrationplan import MAX_VMS, MigrationPlan, MigrationPlanSpec, PlannedVirtualMachine
+from drover.api.migrationplan import MigrationPlan, MigrationPlanSpec, PlannedVirtualMachine
+from drover.api.migrationplanstatus import MAX_VMS
 from drover.control.drainplans import MAX_NAME, TRIGGER_LABEL
 from drover.control.rebalancing.proposing import Proposal
 from drover.control.rebalancing.trying import TriedMove

@@ -70,7 +70,9 @@ def _abandoned(migration: VirtualMachineMigration, world: World) -> End | None:
 def _is_given_up(migration: VirtualMachineMigration, plan: MigrationPlan) -> bool:
     """Whether the plan is done with the VM without this migration, which it may not have known yet when it was."""
     vm = (migration.namespace, migration.spec.virtual_machine_name)
-    entries = (entry for entry in plan.status.migrations if (entry.namespace, entry.virtual_machine) == vm)
+    entries = [entry for entry in plan.status.migrations if (entry.namespace, entry.virtual_machine) == vm]
+    if not entries:
+        return bool(plan.status.migrations)  # it has been planned anew without that VM
     return any(entry.phase in FINAL_MIGRATION_PHASES and entry.migration != migration.name for entry in entries)
 
 

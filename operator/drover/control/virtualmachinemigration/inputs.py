@@ -143,20 +143,27 @@ def as_planned(estimate: MigrationEstimate, plan: MigrationPlan, name: str, targ
     foreseen = entry is not None and entry.attempts == 1 and (entry.target, entry.verdict) == (target, estimate.verdict)
     if entry is None or not foreseen or estimate.duration_seconds is None or estimate.downtime_milliseconds is None:
         return estimate
+    longer = _ratio(entry.estimated_downtime_ms, estimate.downtime_milliseconds)
+    blackout = estimate.blackout_milliseconds
     return estimate.model_copy(
         update={
-            "duration_seconds": _around(estimate.duration_seconds, entry.estimated_seconds),
-            "downtime_milliseconds": _around(estimate.downtime_milliseconds, entry.estimated_downtime_ms),
+            "duration_seconds": _scaled(
+                estimate.duration_seconds, _ratio(entry.estimated_seconds, estimate.duration_seconds)
+            ),
+            "downtime_milliseconds": _scaled(estimate.downtime_milliseconds, longer),
+            "blackout_milliseconds": _scaled(blackout, longer) if blackout is not None else None,
         }
     )
 
 
-def _around(alone: Quantiles, foreseen: float | None) -> Quantiles:
+def _ratio(foreseen: float | None, alone: Quantiles) -> float:
+    return foreseen / alone.p50 if foreseen and alone.p50 else 1.0
+
+
+def _scaled(alone: Quantiles, factor: float) -> Quantiles:
     """The band about another median, as wide in proportion."""
-    if not foreseen or not alone.p50:
-        return alone
-    factor = foreseen / alone.p50
-    return quantiles(model.Band((alone.p10 or alone.p50) * factor, foreseen, alone.p90 * factor))
+    p10 = alone.p10 if alone.p10 is not None else alone.p50
+    return quantiles(model.Band(p10 * factor, alone.p50 * factor, alone.p90 * factor)) if factor != 1 else alone
 
 
 def milliseconds(band: model.Band) -> model.Band:

@@ -9,7 +9,7 @@ from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import MigrationQueue, VirtualMachineMigration
 from drover.control.virtualmachinemigration.inputs import limits_of
 from drover.control.world import World
-from drover.control.world.queues import HELD_BY_PLAN, is_parked
+from drover.control.world.queues import HELD_BY_OTHERS, is_parked
 from drover.model import migration as model
 
 
@@ -34,7 +34,7 @@ def admission(migration: VirtualMachineMigration, vm: VirtualMachine, world: Wor
     waiting = model.wait_of(own, world.queues.line(pool), slots)
     if waiting is None:
         return Admitted(slots.inbound_full())
-    if told is not None and told.blocked_by in HELD_BY_PLAN:
+    if told is not None and told.blocked_by in HELD_BY_OTHERS:
         told = None
     if told is not None and (is_parked(migration) or _without_place(told.message) == _without_place(waiting.message)):
         return Blocked(told)
@@ -60,8 +60,10 @@ def slots_of(pool: str, world: World) -> model.Slots:
 
 def next_in_line(world: World) -> list[Key]:
     """Waiting migrations that have what they waited for, as far as slots go."""
-    return [
+    held = {key for by in HELD_BY_OTHERS for key in world.parked_migrations[by]}
+    first = [
         Key(VirtualMachineMigration.KIND, *queued.name)
         for pool in world.queues.pools()
         for queued in model.may_start(world.queues.line(pool), slots_of(pool, world))
     ]
+    return [key for key in first if key not in held]

@@ -36,7 +36,7 @@ def _by_room(before: AnyResource | None, after: AnyResource | None, world: World
     old, new = cast("VirtualMachine | None", before), cast("VirtualMachine | None", after)
     if old is None or not old.status.host_name:
         return []
-    return [] if new is not None and _company(new) == _company(old) else world.parked_migrations[True]
+    return [] if new is not None and _company(new) == _company(old) else world.parked_migrations["Capacity"]
 
 
 def _company(vm: VirtualMachine) -> object:
@@ -47,7 +47,7 @@ def _by_host(before: AnyResource | None, after: AnyResource | None, world: World
     old, new = cast("Host | None", before), cast("Host | None", after)
     if old is not None and new is not None and _view(old) == _view(new):
         return []
-    return world.migrations_at[cast(Host, new or old).name] + world.parked_migrations[True]
+    return world.migrations_at[cast(Host, new or old).name] + world.parked_migrations["Capacity"]
 
 
 def _view(host: Host) -> object:
@@ -63,7 +63,7 @@ def _by_turn(before: AnyResource | None, after: AnyResource | None, world: World
     was, is_ = (_stands(side) if side is not None else "out" for side in (old, new))
     if was == "out" or is_ != "out":
         return []
-    return next_in_line(world) + (world.parked_migrations[True] if was == "moving" else [])
+    return next_in_line(world) + (world.parked_migrations["Capacity"] if was == "moving" else [])
 
 
 def _stands(migration: VirtualMachineMigration) -> Literal["out", "in line", "moving"]:
@@ -93,7 +93,7 @@ def _by_plan(before: AnyResource | None, after: AnyResource | None, world: World
 
 def _by_policy(before: AnyResource | None, _after: AnyResource | None, world: World) -> list[Key]:
     """Whoever may have waited for a policy that is there now."""
-    return world.parked_migrations[True] if before is None else []
+    return world.parked_migrations["Policy"] if before is None else []
 
 
 WATCHES = (

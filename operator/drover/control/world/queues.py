@@ -20,8 +20,9 @@ from drover.model.migration import PRIORITIES, Queued, rank
 Side = VirtualMachineMigration | None
 Route = tuple[str, str]
 """Source and target."""
-HELD_BY_PLAN = ("Window", "Plan")
-WAITS_FOR_MORE_THAN_A_SLOT = ("Capacity", "Policy", *HELD_BY_PLAN)
+HELD_BY_OTHERS = ("Policy", "Window", "Plan")
+"""What is waited for whatever slots and room there are."""
+WAITS_FOR_MORE_THAN_A_SLOT = ("Capacity", *HELD_BY_OTHERS)
 
 
 class Queues:
@@ -89,6 +90,12 @@ def place_of(migration: VirtualMachineMigration, vm: VirtualMachine) -> tuple[st
         target=spec.target_host_name or spec.preferred_target_host_name,
         parked=is_parked(migration),
     )
+
+
+def parked_for(migration: VirtualMachineMigration) -> list[str]:
+    """For an index: what a parked migration lacks."""
+    queue = migration.status.queue
+    return [queue.blocked_by] if queue is not None and is_parked(migration) else []
 
 
 def is_parked(migration: VirtualMachineMigration) -> bool:

@@ -29,12 +29,12 @@ from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.api.volume import Volume
 from drover.control.driver import Command, Completion, Pace
-from drover.control.metering import UsageLedger
+from drover.control.metering.ledger import UsageLedger
 from drover.control.world import claims
 from drover.control.world.books import Books
 from drover.control.world.index import Index, Lines
 from drover.control.world.priorities import Priority, priority_of
-from drover.control.world.queues import Queues, Side, is_parked
+from drover.control.world.queues import Queues, Side, parked_for
 from drover.model.placement import Ledger
 
 ResourceT = TypeVar("ResourceT", bound=AnyResource)
@@ -75,7 +75,7 @@ class World:
         self.migrations_of_vm = Index(lambda m: [Key("VirtualMachine", m.namespace, m.spec.virtual_machine_name)])
         self.migrations_of_plan = Index(claims.plan_of_migration)
         self.active_migrations = Index(lambda m: [] if claims.is_final(m) else [True])
-        self.parked_migrations = Index(lambda m: [True] if is_parked(m) else [])
+        self.parked_migrations = Index(parked_for)
         self.moving_migrations = Index(lambda m: [True] if claims.hosts_of_migration(m) else [])
         self.migrations_at = Index(claims.hosts_of_migration)
         self.default_priority_classes = Index(lambda named: [True] if named.spec.global_default else [])

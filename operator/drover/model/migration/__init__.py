@@ -12,13 +12,15 @@ from drover.model.migration.course import Course, Pass, run
 from drover.model.migration.dirty import Cyclic, Dirtying, Measured, Uniform
 from drover.model.migration.ending import Ending, ending
 from drover.model.migration.estimate import Estimate, LimitedBy, estimate
-from drover.model.migration.forecast import Band, Conduct, Forecast, Move, Played, forecast, hand_over, is_better_alone
+from drover.model.migration.forecast import Band, Forecast, forecast, is_better_alone
+from drover.model.migration.legs import Card, Passes, Rest, Route, passes_share
 from drover.model.migration.limits import downtime_limit
 from drover.model.migration.link import Link, max_min_fair
 from drover.model.migration.memory import Memory
 from drover.model.migration.modes import Mode, StorageMove, WanLimits, cold, in_mode, path_bandwidth, with_storage
-from drover.model.migration.network import Card, Ended, Network, Passes, Rest, Route, passes_share
+from drover.model.migration.network import Ended, Network
 from drover.model.migration.noise import NONE, Constant, Drawn, Noise, Quiet, pass_noise, quantile_noise
+from drover.model.migration.play import Conduct, Move, Played, hand_over
 from drover.model.migration.presets import PRESETS
 from drover.model.migration.rounds import advance, begin, pass_left, resumed, send_rate, send_round
 from drover.model.migration.rules import Decision, decide

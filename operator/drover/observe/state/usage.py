@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
-from drover.control.metering import UsageLedger
+from drover.control.metering.ledger import UsageLedger
 from drover.model.usage import Line
 from drover.observe.families import Family
 from drover.observe.families import ledger as families
