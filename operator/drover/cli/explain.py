@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -18,15 +17,22 @@ from rich.table import Table
 from drover.api.kinds import WATCHED, parse
 from drover.api.meta import AnyResource, dump
 from drover.api.virtualmachine import HostScore, PlacementDecision, VirtualMachine
-from drover.cli.cluster import Cluster, CommandError, Context, Kubeconfig, carried_out, opened
+from drover.cli.cluster import Cluster, opened
+from drover.cli.server import (
+    CommandError,
+    Context,
+    Kubeconfig,
+    Namespace,
+    Output,
+    absent,
+    carried_out,
+    console,
+    name_of,
+)
 from drover.cli.simulate import ManifestError, read
 from drover.control.explaining import Explanation, supposed
 from drover.control.explaining import explain as explain_vm
 from drover.control.world import World
-
-NAMES = (VirtualMachine.SINGULAR, VirtualMachine.PLURAL, *VirtualMachine.SHORT_NAMES)
-WIDE = 160
-"""Columns where there is no terminal to measure."""
 
 
 def explain(
@@ -35,10 +41,8 @@ def explain(
         Path | None,
         typer.Option("--filename", "-f", help="Explain the VMs of a manifest as if it had been applied; - is stdin."),
     ] = None,
-    namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="Namespace of the VM; that of the context.")
-    ] = None,
-    output: Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="How to tell it.")] = "text",
+    namespace: Namespace = None,
+    output: Output = "text",
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
@@ -58,18 +62,15 @@ def explain(
         as_json = [_json(explanation) for explanation in told]
         typer.echo(json.dumps(as_json if filename is not None else as_json[0], indent=2))
     else:
-        console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
         for explanation in told:
-            _tell(explanation, console)
+            _tell(explanation, console())
 
 
 def _find(given: str, namespace: str, cluster: Cluster) -> VirtualMachine:
-    kind, _, name = given.rpartition("/")
-    if kind and kind.lower() not in NAMES:
-        raise CommandError(f"{kind}/{name} cannot be explained: name a VM, as vm/{name}")
+    name = name_of(given, VirtualMachine)
     found = cluster.world.get(VirtualMachine, namespace, name)
     if found is None:
-        raise CommandError(f"there is no VM {name} in namespace {namespace}: see `kubectl get vm -A`")
+        raise absent(VirtualMachine, name, namespace)
     return found
 
 

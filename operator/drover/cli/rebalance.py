@@ -14,7 +14,8 @@ from drover.api.meta import API_VERSION, GROUP, dump
 from drover.api.migrationplan import MigrationPlan
 from drover.api.nodepool import NodePool
 from drover.api.quantity import human
-from drover.cli.cluster import Cluster, CommandError, Context, Kubeconfig, carried_out, opened
+from drover.cli.cluster import Cluster, opened
+from drover.cli.server import CommandError, Context, Kubeconfig, carried_out
 from drover.control.rebalancing import Goal, Proposal, plans, propose
 from drover.kube.api import Api, ApiError, collection_of
 from drover.kube.preflight import answering

@@ -15,7 +15,7 @@ import kopf
 import typer
 
 from drover import __version__
-from drover.cli.cluster import Context, Kubeconfig
+from drover.cli.server import Context, Kubeconfig
 from drover.control.controllers import CONTROLLERS
 from drover.kube.api import FatalError
 from drover.kube.connection import Connection

@@ -20,7 +20,8 @@ from drover.api.usage import Meter
 from drover.api.usagerecord import UsageRecord
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.volume import Volume
-from drover.cli.cluster import Context, Kubeconfig, carried_out, opened
+from drover.cli.cluster import opened
+from drover.cli.server import Context, Kubeconfig, carried_out
 from drover.control.metering.report import (
     LABELS,
     By,
@@ -50,6 +51,14 @@ HEADINGS: dict[Meter, str] = {
     "volume": "Disk GiB-h",
     "address": "Address-h",
     "migration": "Migrated GiB",
+}
+LABELLED = {
+    "namespace": "Namespace",
+    "sku": "Flavor or class",
+    "day": "Day",
+    "vm": "VM",
+    "flavor": "Flavor",
+    "uid": "UID",
 }
 WIDE = 160
 """Columns where there is no terminal to measure."""
@@ -141,13 +150,19 @@ def _tell(
     runs = active(world, namespace)
     console.print(f"Active instances: {runs.instances}, active RAM: {human(runs.memory_bytes)}")
     when = "since each was created" if by == "vm" and not dated else f"{days[0]} to {days[1]}, UTC"
-    table = Table(*(label.capitalize() for label in LABELS[by]), title=f"Usage, {when}", title_justify="left")
+    table = Table(*(LABELLED[label] for label in LABELS[by]), title=f"Usage, {when}", title_justify="left")
     shown = [meter for meter in METERS if any(share.amounts[meter] for share in shares)]
     for meter in shown:
         table.add_column(HEADINGS[meter], justify="right")
     for share in shares:
-        table.add_row(*share.labels, *(f"{quantity(meter, share.amounts[meter], digits=2):,}" for meter in shown))
+        table.add_row(
+            *(label or "-" for label in share.labels), *(_shown(meter, share.amounts[meter]) for meter in shown)
+        )
     console.print(table)
+
+
+def _shown(meter: Meter, amount: int) -> str:
+    return f"{quantity(meter, amount, digits=2):,}" if amount else "-"
 
 
 # For programs

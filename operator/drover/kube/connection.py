@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import kopf
 import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config.config_exception import ConfigException
 
 from drover.kube.api import FatalError
+
+if TYPE_CHECKING:
+    import kopf
 
 DEFAULT_NAMESPACE = "default"
 
@@ -58,6 +60,8 @@ class Connection:
 
     async def for_kopf(self, **_: Any) -> kopf.ConnectionInfo:
         """Kopf's login handler."""
+        import kopf  # here, so that commands which only ask the API server need not load it
+
         await self.load()
         configuration = self.configuration
         header = await configuration.get_api_key_with_prefix("BearerToken")
