@@ -65,6 +65,8 @@ def apiserver(binaries: Binaries, state: Path, port: int, etcd_port: int) -> lis
         f"--tls-private-key-file={keys}/apiserver.key",
         f"--client-ca-file={keys}/ca.crt",
         "--authorization-mode=RBAC",
+        # As OpenShift has it: who makes an owner wait for what it owns must have the right to.
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
         # No Service needs an endpoint for the API server, and 127.0.0.1 would be refused as one.
         "--endpoint-reconciler-type=none",
         "--service-account-issuer=https://kubernetes.default.svc",

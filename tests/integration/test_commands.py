@@ -20,9 +20,11 @@ def drover(
     return _run([DROVER, *map(str, arguments)], kubeconfig or cluster.kubeconfig, stdin)
 
 
-def kubectl_drover(cluster: ControlPlane, *arguments: object) -> subprocess.CompletedProcess[str]:
+def kubectl_drover(
+    cluster: ControlPlane, *arguments: object, kubeconfig: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """The same through kubectl, which finds the plugin on PATH."""
-    return _run([cluster.kubectl, "drover", *map(str, arguments)], cluster.kubeconfig, "")
+    return _run([cluster.kubectl, "drover", *map(str, arguments)], kubeconfig or cluster.kubeconfig, "")
 
 
 def _run(command: list[object], kubeconfig: Path, stdin: str) -> subprocess.CompletedProcess[str]:
@@ -157,8 +159,11 @@ def _told(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("explain", "vm/none"), "error: there is no VM none in namespace default: see `kubectl get vm -A`"),
-        (("explain", "host/h-0"), "error: host/h-0 cannot be explained: name a VM, as vm/h-0"),
+        (
+            ("explain", "vm/none"),
+            "error: there is no VirtualMachine none in namespace default: see `kubectl get virtualmachines -A`",
+        ),
+        (("explain", "host/h-0"), "error: host/h-0 is no VirtualMachine: name one, as vm/h-0"),
         (("explain", "-f", "/nonexistent"), "error: [Errno 2] No such file or directory: '/nonexistent'"),
         (("rebalance", "none"), "error: there is no NodePool none: see `kubectl get npool`"),
     ],

@@ -65,7 +65,9 @@ def test_a_guest_that_writes_faster_than_the_link_is_called_so_before_and_moves_
     assert {name: status["estimate"]["verdict"] for name, status in ended.items()} == expected
     assert {name: status["result"]["verdict"] for name, status in ended.items()} == expected
     assert {name for name, status in ended.items() if status["phase"] != "Succeeded"} == {"plain"}
-    assert all(abs(status["result"]["durationErrorPercent"]) < 1 for status in ended.values())
+    # At the pool's pace the control plane's own time, which plans allow for, is a second of the model.
+    errors = {name: status["result"]["durationErrorPercent"] for name, status in ended.items()}
+    assert max(map(abs, errors.values())) < 5, errors
     assert ended["plain"]["failureReason"] == "NotConverging"
     assert "2.0 GiB remain" in condition(ended["plain"], "Ready")["message"]
     assert cloud.phase("vm", "plain", "Running")["hostName"] == before["plain"]["hostName"]

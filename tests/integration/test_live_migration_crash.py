@@ -40,7 +40,7 @@ def test_a_migration_ends_well_though_the_operator_is_killed_in_each_of_its_phas
     flavor = cloud.flavor(memory=MEMORY, model=writer(MEMORY))
     cloud.up(cloud.pool(2), flavor, cloud.image(), cloud.network(), cloud.vm())
     before = cloud.status("vm")
-    at_pace(cloud, 2)
+    at_pace(cloud, 1)
     with steps_of(cloud) as steps:
         with commitment_held(cloud):
             cloud.apply(move(cloud, "vm", overrides=settings))
