@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from placement_cases import (
+    CLAIMS,
     FLEETS,
     MARKS,
     REQUESTS,
     STEPS,
+    State,
     Step,
     Story,
     scores_by_host,
@@ -27,6 +29,7 @@ from plain_placement import Plain, character_failures, cpu_in_use, cpu_limit
 from drover.model.placement import (
     Affinity,
     AntiAffinity,
+    Claim,
     Decision,
     HostRow,
     RefusalReason,
@@ -150,6 +153,27 @@ def test_after_any_sequence_ledger_scores_and_decisions_are_those_of_a_plain_sea
         story.take(step)
     for told in (story, *others):
         check(told, questions)
+
+
+@settings(deadline=None)
+@given(CLAIMS)
+def test_a_claim_as_stated_is_shared_by_all_its_cells(claim: Claim) -> None:
+    """The plain account knows no other, and no contributor states one."""
+    assert claim == Claim(claim.resources, claim.cells, claim.marks)
+
+
+@pytest.mark.parametrize(
+    ("stated", "fits"),
+    [([(0,)], False), ([(0,), (0, 1)], False), ([(0,), (1,)], False), ([(0, 1)], True)],
+    ids=["one cell full", "one contributor names both", "each names another", "both half full"],
+)
+def test_a_guest_of_two_cells_fits_only_where_both_have_room(stated: list[tuple[int, ...]], fits: bool) -> None:
+    """Shrunk from a sequence in which what was stated came with a number of parts."""
+    size, question = Resources(500, milli_threads=1_000), Request(Resources(500), numa_nodes=2)
+    states: list[Step] = [State(number, {("u1", "p1-1"): Claim(size, cells)}) for number, cells in enumerate(stated)]
+    story = story_of([HostRow("p1-1", "p1", Resources(3_000, 10), cells=2)], states)
+    check(story, [question])
+    assert (pick(story.ledger, question) == "p1-1") is fits
 
 
 @settings(deadline=None, max_examples=60)
