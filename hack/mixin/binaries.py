@@ -36,9 +36,7 @@ def _unpack(directory: Path, program: str) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     with step(f"downloading Debian's package {PACKAGE}"):
-        done = subprocess.run(
-            ["apt-get", "download", PACKAGE], cwd=unfinished, capture_output=True, text=True, check=False
-        )
+        done = _download(unfinished) if _has_lists() else _download(unfinished, *_own_lists(unfinished))
         archives = list(unfinished.glob("*.deb"))
         if done.returncode or not archives:
             why = done.stderr.strip().splitlines()[-1:] or ["no package"]
@@ -52,3 +50,26 @@ def _unpack(directory: Path, program: str) -> None:
     for name in PROGRAMS:
         (unfinished / "root" / "usr" / "bin" / name).replace(directory / name)
     shutil.rmtree(unfinished)
+
+
+def _has_lists() -> bool:
+    """Whether apt knows the package; on a machine made from a slim image it knows none."""
+    shown = subprocess.run(["apt-cache", "show", PACKAGE], capture_output=True, check=False)
+    return shown.returncode == 0 and bool(shown.stdout)
+
+
+def _own_lists(directory: Path) -> tuple[str, ...]:
+    """Options with which apt keeps its lists here, where no root is needed, once it has fetched them."""
+    state, cache = directory / "state", directory / "cache"
+    (state / "lists" / "partial").mkdir(parents=True)
+    (cache / "archives" / "partial").mkdir(parents=True)
+    places = {"Dir::State": state, "Dir::State::status": Path("/var/lib/dpkg/status"), "Dir::Cache": cache}
+    options = tuple(part for name, place in places.items() for part in ("-o", f"{name}={place}"))
+    subprocess.run(["apt-get", "-q", *options, "update"], capture_output=True, check=False)
+    return options
+
+
+def _download(directory: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["apt-get", *options, "download", PACKAGE], cwd=directory, capture_output=True, text=True, check=False
+    )
