@@ -56,54 +56,6 @@ def show(
         _show(found, console())
 
 
-@plan.command()
-def approve(
-    name: Name,
-    namespace: Namespace = None,
-    output: Output = "text",
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-) -> None:
-    """Let a plan with approval Manual begin."""
-    _steer("approve", name, namespace, output, kubeconfig, context)
-
-
-@plan.command()
-def pause(
-    name: Name,
-    namespace: Namespace = None,
-    output: Output = "text",
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-) -> None:
-    """Start nothing new; what is under way ends."""
-    _steer("pause", name, namespace, output, kubeconfig, context)
-
-
-@plan.command()
-def resume(
-    name: Name,
-    namespace: Namespace = None,
-    output: Output = "text",
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-) -> None:
-    """Let a paused plan go on."""
-    _steer("resume", name, namespace, output, kubeconfig, context)
-
-
-@plan.command()
-def cancel(
-    name: Name,
-    namespace: Namespace = None,
-    output: Output = "text",
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-) -> None:
-    """Give a plan up for good: what is under way is cancelled unless it is too late."""
-    _steer("cancel", name, namespace, output, kubeconfig, context)
-
-
 def _steer(
     verb: Verb, given: str, namespace: str | None, output: str, kubeconfig: str | None, context: str | None
 ) -> None:
@@ -120,6 +72,27 @@ def _steer(
     else:
         changes = ", ".join(f"spec.{field} is now {str(value).lower()}" for field, value in spec.items())
         typer.echo(f"{title_of(found)}: {changes or f'{verb}: nothing to change'}")
+
+
+def _command(verb: Verb, told: str) -> None:
+    """Add the subcommand of a verb; they differ in nothing else."""
+
+    def command(
+        name: Name,
+        namespace: Namespace = None,
+        output: Output = "text",
+        kubeconfig: Kubeconfig = None,
+        context: Context = None,
+    ) -> None:
+        _steer(verb, name, namespace, output, kubeconfig, context)
+
+    plan.command(verb, help=told)(command)
+
+
+_command("approve", "Let a plan with approval Manual begin.")
+_command("pause", "Start nothing new; what is under way ends.")
+_command("resume", "Let a paused plan go on.")
+_command("cancel", "Give a plan up for good: what is under way is cancelled unless it is too late.")
 
 
 def steered(found: MigrationPlan, verb: Verb) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Callable
 
 import typer
 
@@ -22,59 +23,20 @@ from drover.cli.server import (
 )
 
 
-def start(
-    vm: VirtualMachineName,
-    namespace: Namespace = None,
-    output: Output = "text",
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-) -> None:
-    """Start a VM: sets runStrategy Always where it is Halted; under Manual annotates it."""
-    _carry_out("start", vm, namespace, output, kubeconfig, context)
+def _command(verb: Verb, told: str) -> Callable[..., None]:
+    """The subcommand of a verb; they differ in nothing else."""
 
+    def command(
+        vm: VirtualMachineName,
+        namespace: Namespace = None,
+        output: Output = "text",
+        kubeconfig: Kubeconfig = None,
+        context: Context = None,
+    ) -> None:
+        _carry_out(verb, vm, namespace, output, kubeconfig, context)
 
-def stop(
-    vm: VirtualMachineName,
-    namespace: Namespace = None,
-    output: Output = "text",
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-) -> None:
-    """Stop a VM: sets runStrategy Halted; under Manual annotates it."""
-    _carry_out("stop", vm, namespace, output, kubeconfig, context)
-
-
-def restart(
-    vm: VirtualMachineName,
-    namespace: Namespace = None,
-    output: Output = "text",
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-) -> None:
-    """Shut a VM down and boot it again, where it is placed then; a changed flavor takes effect."""
-    _carry_out("restart", vm, namespace, output, kubeconfig, context)
-
-
-def pause(
-    vm: VirtualMachineName,
-    namespace: Namespace = None,
-    output: Output = "text",
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-) -> None:
-    """Let a guest stand still; its memory and its place are kept. Sets spec.paused; under Manual annotates the VM."""
-    _carry_out("pause", vm, namespace, output, kubeconfig, context)
-
-
-def resume(
-    vm: VirtualMachineName,
-    namespace: Namespace = None,
-    output: Output = "text",
-    kubeconfig: Kubeconfig = None,
-    context: Context = None,
-) -> None:
-    """Let a paused guest go on, however it was paused."""
-    _carry_out("resume", vm, namespace, output, kubeconfig, context)
+    command.__doc__ = told
+    return command
 
 
 def _carry_out(
@@ -93,3 +55,15 @@ def _carry_out(
         typer.echo(json.dumps(told, indent=2))
     else:
         typer.echo(f"{title_of(vm)}: {done.message}")
+
+
+start = _command("start", "Start a VM: sets runStrategy Always where it is Halted; under Manual annotates it.")
+stop = _command("stop", "Stop a VM: sets runStrategy Halted; under Manual annotates it.")
+restart = _command(
+    "restart", "Shut a VM down and boot it again, where it is placed then; a changed flavor takes effect."
+)
+pause = _command(
+    "pause",
+    "Let a guest stand still; its memory and its place are kept. Sets spec.paused; under Manual annotates the VM.",
+)
+resume = _command("resume", "Let a paused guest go on, however it was paused.")

@@ -4,7 +4,7 @@ A reconcile never calls a driver. It names the work it wants in progress (a set 
 engine submits what is new and cancels what is no longer wanted, and completions come back into the World. A real
 driver would answer from a hypervisor; ``Simulated`` answers from the model. A command carries everything its answer
 depends on, so after a crash the same command meets the same answer at the same instant: nothing is remembered here
-that could be lost.
+that could be lost. Only copies also depend on one another, by the network they share, and go on from a checkpoint.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class CopyMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class StopAndCopy:
-    """Pause the guest, send what is left (unless post-copy does), and hand over to the target."""
+class _HandOver:
+    """What follows the passes, which ended in ``state`` for ``decision``."""
 
     uid: str
     attempt: int
@@ -133,17 +133,13 @@ class StopAndCopy:
 
 
 @dataclass(frozen=True, slots=True)
-class PullPages:
-    """Post-copy: the guest runs on the target and pulls what is left."""
+class StopAndCopy(_HandOver):
+    """Pause the guest, send what is left (unless post-copy does), and hand over to the target."""
 
-    uid: str
-    attempt: int
-    since: datetime
-    pace: Pace
-    setting: migration.Setting
-    route: migration.Route
-    state: migration.State
-    decision: migration.Decision
+
+@dataclass(frozen=True, slots=True)
+class PullPages(_HandOver):
+    """Post-copy: the guest runs on the target and pulls what is left."""
 
 
 @dataclass(frozen=True, slots=True)
