@@ -10,6 +10,7 @@ from drover.api.virtualmachinemigration import MigrationProgress, MigrationResul
 from drover.control.conditions import Verdict, false, true
 from drover.control.driver import (
     Activate,
+    Command,
     Completion,
     Copied,
     Copying,
@@ -34,6 +35,9 @@ from drover.control.virtualmachinemigration.status import (
 )
 from drover.control.world import World
 from drover.model import migration as model
+
+TIMEOUTS = ("CompletionTimeout", "ProgressTimeout")
+"""Rules of the policy whose name is the failure's, too."""
 
 
 def preparing(migration: VirtualMachineMigration, world: World, now: datetime) -> Outcome:
@@ -66,8 +70,8 @@ def pre_copy(migration: VirtualMachineMigration, vm: VirtualMachine, world: Worl
         given_route(migration, world),
         saved.checkpoint if saved else None,
     )
-    done = world.completion(work)
-    if done is None or (not done.is_last and done.at == progress_of(migration).last_update_time):
+    done = _news(migration, work, world)
+    if done is None:
         return Outcome(work=frozenset({work}))
     assert isinstance(done.result, Copying)
     progress = advanced(migration, done.result, done.at)
@@ -95,7 +99,12 @@ def _reported(
     return Outcome(status=status, events=events, work=frozenset({work}))
 
 
-FAILED_FOR = {"CompletionTimeout": "CompletionTimeout", "ProgressTimeout": "ProgressTimeout"}
+def _news(migration: VirtualMachineMigration, work: Command, world: World) -> Completion | None:
+    """How the work ended, or a report of it that is not written down yet."""
+    done = world.completion(work)
+    if done is None or (not done.is_last and done.at == progress_of(migration).last_update_time):
+        return None
+    return done
 
 
 def _given_up(
@@ -103,7 +112,7 @@ def _given_up(
 ) -> Outcome:
     assert copied.decision is not None
     _, message = model.judge(copied.decision, copied.state, copied.setting)
-    reason = FAILED_FOR.get(copied.decision.reason, "NotConverging")
+    reason = copied.decision.reason if copied.decision.reason in TIMEOUTS else "NotConverging"
     return ended(
         migration,
         now,
@@ -164,8 +173,8 @@ def _runs_there(migration: VirtualMachineMigration, progress: MigrationProgress)
 def post_copy(migration: VirtualMachineMigration, vm: VirtualMachine, world: World, now: datetime) -> Outcome:
     copied = _copied(migration, vm, world)
     work = _handing_over(PullPages, migration, copied, world, now)
-    done = world.completion(work)
-    if done is None or (not done.is_last and done.at == progress_of(migration).last_update_time):
+    done = _news(migration, work, world)
+    if done is None:
         return Outcome(work=frozenset({work}))
     if isinstance(done.result, Pulling):
         progress = pulled(migration, copied, done.result, done.at)
