@@ -8,7 +8,9 @@ from datetime import datetime
 from pydantic import TypeAdapter, ValidationError
 
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control.driver import Checkpoint, Copying
+from drover.control.driver import Checkpoint, Command, Completion, Copying
+from drover.control.virtualmachinemigration.status import progress_of
+from drover.control.world import World
 from drover.model import migration as model
 
 
@@ -40,3 +42,11 @@ def read(migration: VirtualMachineMigration) -> Saved | None:
         return _SAVED.validate_json(migration.status.checkpoint)
     except ValidationError:
         return None
+
+
+def news(migration: VirtualMachineMigration, work: Command, world: World) -> Completion | None:
+    """How the work ended, or a report of it that is not written down yet."""
+    done = world.completion(work)
+    if done is None or (not done.is_last and done.at == progress_of(migration).last_update_time):
+        return None
+    return done

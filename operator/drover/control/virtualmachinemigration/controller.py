@@ -27,15 +27,9 @@ from drover.api.meta import FINALIZER
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.outcome import Controller, Outcome, warning
-from drover.control.virtualmachinemigration.copying import (
-    activation,
-    commitment,
-    committed,
-    pre_copy,
-    preparing,
-    stop_and_copy,
-)
+from drover.control.virtualmachinemigration.copying import pre_copy, preparing
 from drover.control.virtualmachinemigration.endings import premature_end
+from drover.control.virtualmachinemigration.handover import activation, commitment, committed, stop_and_copy
 from drover.control.virtualmachinemigration.pending import pending
 from drover.control.virtualmachinemigration.postcopy import past_return
 from drover.control.virtualmachinemigration.retention import over

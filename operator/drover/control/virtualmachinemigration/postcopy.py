@@ -22,8 +22,8 @@ from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.control.outcome import Outcome
 from drover.control.virtualmachine.losing import is_dead, may_leave
-from drover.control.virtualmachinemigration.copying import commitment, post_copy
 from drover.control.virtualmachinemigration.endings import severed
+from drover.control.virtualmachinemigration.handover import commitment, post_copy
 from drover.control.virtualmachinemigration.status import End, ended
 from drover.control.world import World
 from drover.control.world.claims import is_up
