@@ -6,7 +6,7 @@
     kubectl("get", "namespaces")
     plane.stop()
 
-From a shell: ``PYTHONPATH=hack python -m controlplane up|down|status|env|build``.
+From a shell: ``PYTHONPATH=hack python -m controlplane up|down|status|env|build|kubectl``.
 """
 
 from controlplane.assets import find_binaries

@@ -1,4 +1,4 @@
-"""``python -m controlplane up|down|status|env|build``: what the Makefile calls."""
+"""``python -m controlplane up|down|status|env|build|kubectl``: what the Makefile calls."""
 
 import argparse
 import os
@@ -7,11 +7,12 @@ import signal
 import sys
 from pathlib import Path
 
-from controlplane.assets import find_binaries
+from controlplane.assets import find_binaries, find_kubectl
 from controlplane.cluster import start, status, stop
 from controlplane.progress import ControlPlaneError, say
 
-DEFAULT_STATE = Path(__file__).parents[2] / ".cache" / "cluster"
+# CLUSTER_STATE is for tests of what a reader types, which shall not meet the reader's own cluster.
+DEFAULT_STATE = Path(os.environ.get("CLUSTER_STATE") or Path(__file__).parents[2] / ".cache" / "cluster")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,7 +62,13 @@ def _build(_state: Path) -> int:
     return 0
 
 
-_COMMANDS = {"up": _up, "down": _down, "status": _status, "env": _env, "build": _build}
+def _kubectl(_state: Path) -> int:
+    """Print the path of a kubectl."""
+    print(find_kubectl())
+    return 0
+
+
+_COMMANDS = {"up": _up, "down": _down, "status": _status, "env": _env, "build": _build, "kubectl": _kubectl}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -54,6 +54,16 @@ def find_kubectl() -> Path:
         return _kubectl(_build_dir(cache), cache)
 
 
+def build_programs(*programs: str) -> Path:
+    """The directory of these programs of go.mod, all of one release; what is missing there is built."""
+    cache = cache_dir()
+    with locked(cache):
+        directory = _build_dir(cache)
+        for program in programs:
+            _found_or_built(program, directory, cache)
+        return directory
+
+
 def cache_dir() -> Path:
     """``drover`` in the user's cache directory, created when absent."""
     directory = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "drover"

@@ -2,8 +2,10 @@
 
 import base64
 import ipaddress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import yaml
 from cryptography import x509
@@ -16,46 +18,68 @@ _LIFETIME = timedelta(days=365)
 _CLOCK_SKEW = timedelta(hours=1)
 
 
-def write_credentials(directory: Path) -> None:
-    """Write ca.crt, apiserver.crt/.key, admin.crt/.key and service-account.key/.pub; keys are 0600."""
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca_name = _name("drover-test-ca")
-    ca = _certificate(ca_name, ca_key, ca_name, ca_key, x509.BasicConstraints(ca=True, path_length=0))
-    _write(directory / "ca.crt", ca.public_bytes(Encoding.PEM))
+@dataclass(frozen=True)
+class Authority:
+    """A CA that has just been made, and the directory where what it signs is written."""
 
-    serving_key = ec.generate_private_key(ec.SECP256R1())
-    addresses = x509.SubjectAlternativeName(
-        [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
-    )
-    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-    serving = _certificate(_name("kube-apiserver"), serving_key, ca_name, ca_key, addresses, usage)
-    _write_pair(directory / "apiserver", serving, serving_key)
+    directory: Path
+    name: x509.Name
+    key: ec.EllipticCurvePrivateKey
 
-    admin_key = ec.generate_private_key(ec.SECP256R1())
-    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-    admin = _certificate(_name("drover-admin", "system:masters"), admin_key, ca_name, ca_key, usage)
-    _write_pair(directory / "admin", admin, admin_key)
+    @classmethod
+    def create(cls, directory: Path) -> Self:
+        """Make a CA and write its ca.crt; its key is kept in memory only."""
+        key, name = ec.generate_private_key(ec.SECP256R1()), _name("drover-test-ca")
+        certificate = _certificate(name, key, name, key, x509.BasicConstraints(ca=True, path_length=0))
+        _write(directory / "ca.crt", certificate.public_bytes(Encoding.PEM))
+        return cls(directory, name, key)
 
+    def serving(self, stem: str, *names: str) -> None:
+        """Write STEM.crt and STEM.key of a server that is called by ``names`` (DNS) or IP addresses."""
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+        self._write(stem, _name(stem), x509.SubjectAlternativeName([_general_name(name) for name in names]), usage)
+
+    def client(self, stem: str, user: str, group: str | None = None) -> None:
+        """Write STEM.crt and STEM.key, with which the API server takes a client for ``user`` of ``group``."""
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+        self._write(stem, _name(user, group), usage)
+
+    def _write(self, stem: str, subject: x509.Name, *extensions: x509.ExtensionType) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = _certificate(subject, key, self.name, self.key, *extensions)
+        _write(self.directory / f"{stem}.crt", certificate.public_bytes(Encoding.PEM))
+        _write(self.directory / f"{stem}.key", _pem(key))
+
+
+def write_credentials(directory: Path, *names: str) -> Authority:
+    """Write ca.crt, apiserver.crt/.key, admin.crt/.key and service-account.key/.pub; keys are 0600.
+
+    ``names``: what the API server is called by beside 127.0.0.1 and localhost.
+    """
+    authority = Authority.create(directory)
+    authority.serving("apiserver", "127.0.0.1", "localhost", *names)
+    authority.client("admin", "drover-admin", "system:masters")
     account_key = ec.generate_private_key(ec.SECP256R1())
     _write(directory / "service-account.key", _pem(account_key))
     public = account_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     _write(directory / "service-account.pub", public)
+    return authority
 
 
-def write_kubeconfig(path: Path, url: str, credentials: Path) -> None:
-    """Write a kubeconfig of the admin that names no other file, so that it can be copied."""
+def write_kubeconfig(path: Path, url: str, credentials: Path, client: str = "admin") -> None:
+    """Write a kubeconfig of ``client`` (CLIENT.crt) that names no other file, so that it can be copied."""
 
     def data(name: str) -> str:
         return base64.b64encode((credentials / name).read_bytes()).decode()
 
-    user = {"client-certificate-data": data("admin.crt"), "client-key-data": data("admin.key")}
+    user = {"client-certificate-data": data(f"{client}.crt"), "client-key-data": data(f"{client}.key")}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "drover",
         "clusters": [{"name": "drover", "cluster": {"server": url, "certificate-authority-data": data("ca.crt")}}],
-        "users": [{"name": "admin", "user": user}],
-        "contexts": [{"name": "drover", "context": {"cluster": "drover", "user": "admin"}}],
+        "users": [{"name": client, "user": user}],
+        "contexts": [{"name": "drover", "context": {"cluster": "drover", "user": client}}],
     }
     _write(path, yaml.safe_dump(config, sort_keys=False).encode())
 
@@ -108,13 +132,15 @@ def _name(common_name: str, organization: str | None = None) -> x509.Name:
     return x509.Name(attributes)
 
 
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write_pair(stem: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
-    _write(stem.with_suffix(".crt"), certificate.public_bytes(Encoding.PEM))
-    _write(stem.with_suffix(".key"), _pem(key))
 
 
 def _write(path: Path, content: bytes) -> None:

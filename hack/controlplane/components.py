@@ -53,22 +53,29 @@ rules:
 
 
 def apiserver(binaries: Binaries, state: Path, port: int, etcd_port: int) -> list[str]:
-    """kube-apiserver on the loopback address only, with RBAC and an audit log of all writes to Drover's kinds."""
+    """kube-apiserver on the loopback address only."""
+    return [
+        *apiserver_anywhere(binaries, state, etcd_port),
+        "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",
+        f"--secure-port={port}",
+        "--authorization-mode=RBAC",
+        # No Service needs an endpoint for the API server, and 127.0.0.1 would be refused as one.
+        "--endpoint-reconciler-type=none",
+    ]
+
+
+def apiserver_anywhere(binaries: Binaries, state: Path, etcd_port: int) -> list[str]:
+    """kube-apiserver with an audit log of all writes to Drover's kinds, but for its address and authorization mode."""
     keys = f"{state}/credentials"
     return [
         str(binaries.apiserver),
         f"--etcd-servers=http://127.0.0.1:{etcd_port}",
-        "--bind-address=127.0.0.1",
-        "--advertise-address=127.0.0.1",
-        f"--secure-port={port}",
         f"--tls-cert-file={keys}/apiserver.crt",
         f"--tls-private-key-file={keys}/apiserver.key",
         f"--client-ca-file={keys}/ca.crt",
-        "--authorization-mode=RBAC",
         # As OpenShift has it: who makes an owner wait for what it owns must have the right to.
         "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
-        # No Service needs an endpoint for the API server, and 127.0.0.1 would be refused as one.
-        "--endpoint-reconciler-type=none",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={keys}/service-account.pub",
         f"--service-account-signing-key-file={keys}/service-account.key",
@@ -79,12 +86,16 @@ def apiserver(binaries: Binaries, state: Path, port: int, etcd_port: int) -> lis
 
 
 def controller_manager(binaries: Binaries, state: Path) -> list[str]:
-    """kube-controller-manager with the few controllers of CONTROLLERS, alone and without a port."""
+    """kube-controller-manager with the few controllers of CONTROLLERS."""
+    return [*controller_manager_with_all(binaries, state), f"--controllers={','.join(CONTROLLERS)}"]
+
+
+def controller_manager_with_all(binaries: Binaries, state: Path) -> list[str]:
+    """kube-controller-manager with the controllers that are its default, alone and without a port."""
     keys = f"{state}/credentials"
     return [
         str(binaries.controller_manager),
         f"--kubeconfig={state}/kubeconfig",
-        f"--controllers={','.join(CONTROLLERS)}",
         f"--service-account-private-key-file={keys}/service-account.key",
         f"--root-ca-file={keys}/ca.crt",
         "--leader-elect=false",

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from controlplane.progress import ControlPlaneError, say, step
+from controlplane.progress import ControlPlaneError, output_of, say, step
 
 _DOCKER_SECONDS = 10
 _KIND_SECONDS = 300
@@ -16,11 +16,11 @@ def use_context(kubectl: Path, context: str, kubeconfig: Path) -> str:
     """Copy one context of the user's kubeconfig to ``kubeconfig``; returns the URL of its server."""
     view = [str(kubectl), "config", "view", f"--context={context}", "--minify", "--flatten", "--raw"]
     kubeconfig.touch(mode=0o600)
-    kubeconfig.write_text(_run(view, f"CONTEXT={context}"))
+    kubeconfig.write_text(output_of(view, f"CONTEXT={context}"))
     of_context = [str(kubectl), f"--kubeconfig={kubeconfig}"]
-    _run([*of_context, "get", "--raw=/readyz", "--request-timeout=10s"], f"CONTEXT={context}")
+    output_of([*of_context, "get", "--raw=/readyz", "--request-timeout=10s"], f"CONTEXT={context}")
     server = [*of_context, "config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"]
-    return _run(server, f"CONTEXT={context}").strip()
+    return output_of(server, f"CONTEXT={context}").strip()
 
 
 def kind_name(state: Path) -> str:
@@ -40,9 +40,9 @@ def start_kind(kubectl: Path, name: str, kubeconfig: Path) -> str:
     """Create a kind cluster and write its kubeconfig; returns the server's URL."""
     create = ["kind", "create", "cluster", f"--name={name}", f"--kubeconfig={kubeconfig}", "--wait=120s"]
     with step(f"creating kind cluster {name}"):
-        _run(create, "PROVIDER=kind", timeout=_KIND_SECONDS)
+        output_of(create, "PROVIDER=kind", timeout=_KIND_SECONDS)
     server = [str(kubectl), f"--kubeconfig={kubeconfig}", "config", "view", "-o"]
-    return _run([*server, "jsonpath={.clusters[0].cluster.server}"], "PROVIDER=kind").strip()
+    return output_of([*server, "jsonpath={.clusters[0].cluster.server}"], "PROVIDER=kind").strip()
 
 
 def stop_kind(name: str) -> None:
@@ -50,7 +50,7 @@ def stop_kind(name: str) -> None:
     if shutil.which("kind") is None or not _docker_answers():
         say(f"no kind or no Docker engine: the kind cluster {name}, if it was ever made, is still there")
         return
-    _run(["kind", "delete", "cluster", f"--name={name}", f"--kubeconfig={os.devnull}"], "kind")
+    output_of(["kind", "delete", "cluster", f"--name={name}", f"--kubeconfig={os.devnull}"], "kind")
 
 
 def _docker_answers() -> bool:
@@ -63,10 +63,3 @@ def _docker_answers() -> bool:
         )
     except subprocess.TimeoutExpired:
         return False
-
-
-def _run(command: list[str], asked: str, timeout: float = 60.0) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-    if done.returncode != 0:
-        raise ControlPlaneError(f"{asked}: {done.stderr.strip()}")
-    return done.stdout

@@ -1,5 +1,6 @@
 """What a person sees while waiting: one line a step, on stderr, with the seconds it took."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -51,6 +52,20 @@ def run_with_heartbeat(command: Sequence[str], env: dict[str, str], log: Path, c
             raise
     if code != 0:
         raise ControlPlaneError(f"{' '.join(command)} exited with {code}:\n{tail(log)}")
+
+
+def output_of(command: Sequence[str], asked: str, timeout: float = 60.0, stdin: str = "") -> str:
+    """What a command prints on stdout; ``timeout`` is in seconds.
+
+    Raises ControlPlaneError with ``asked`` and what the command said on stderr when it fails.
+    """
+    try:
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+    except TimeoutExpired:
+        raise ControlPlaneError(f"{asked}: {command[0]} was not done after {timeout:.0f} s") from None
+    if done.returncode != 0:
+        raise ControlPlaneError(f"{asked}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def tail(log: Path, lines: int = 20) -> str:

@@ -49,6 +49,15 @@ def install(package: str, version: str, bin_dir: Path, cache: Path) -> None:
     (unfinished / program).replace(bin_dir / program)
 
 
+def compile_file(source: Path, binary: Path, cache: Path) -> None:
+    """Compile one Go file that needs the standard library only."""
+    unfinished = binary.with_name(f".{binary.name}.unfinished")
+    command = [str(go(cache)), "build", "-ldflags", "-s -w", "-o", str(unfinished), str(source)]
+    with step(f"building {binary.name}"):
+        run_with_heartbeat(command, _environment(), binary.with_name(f"{binary.name}.build.log"), cwd=binary.parent)
+    unfinished.replace(binary)
+
+
 def _environment(flags: str = "") -> dict[str, str]:
     """Nothing from the user's Go settings may change what is built or write to the checkout."""
     return os.environ | {
