@@ -12,8 +12,9 @@ STAMP := .venv/.stamp
 # A KUBECONFIG in the environment is never taken for permission to use its cluster.
 export CONTEXT PROVIDER
 
-CONTROLPLANE := PYTHONPATH=hack $(BIN)/python -m controlplane
-MIXIN := PYTHONPATH=hack $(BIN)/python -m mixin
+HACK := PYTHONPATH=hack $(BIN)/python -m
+CONTROLPLANE := $(HACK) controlplane
+MIXIN := $(HACK) mixin
 PYTEST := $(BIN)/pytest -m "not soak"
 
 .PHONY: help
@@ -53,6 +54,22 @@ dashboards: $(STAMP) ## write monitoring/ (rules, dashboards) and docs/metrics.m
 	$(BIN)/python -m drover.observe.reference docs/metrics.md
 	$(MIXIN)
 
+.PHONY: chart
+chart: $(STAMP) ## write the chart's generated parts and its README
+	$(HACK) chart
+
+.PHONY: reference
+reference: $(STAMP) ## write docs/reference/ (API, command line) from the code
+	$(HACK) reference
+
+.PHONY: states
+states: $(STAMP) ## draw the state machines into docs/concepts/states.md
+	$(HACK) statemachines docs/concepts/states.md
+
+.PHONY: version
+version: $(STAMP) ## write the version of operator/drover/__init__.py wherever else it is told
+	$(HACK) version
+
 .PHONY: pictures
 pictures: $(STAMP) ## draw the dashboards from a running operator into docs/images (5 minutes)
 	$(BIN)/python hack/pictures.py
@@ -70,6 +87,13 @@ lint: $(STAMP) ## style, types, layers, and that what is generated is as generat
 	$(BIN)/python -m drover.api.crd --check crds/
 	$(BIN)/python -m drover.observe.reference --check docs/metrics.md
 	$(MIXIN) --check
+	$(HACK) chart --check
+	$(HACK) version --check
+	$(HACK) reference --check
+
+.PHONY: workflows
+workflows: $(STAMP) ## check .github/workflows
+	$$($(HACK) gotools actionlint)
 
 .PHONY: unit
 unit: $(STAMP) ## unit and property tests
@@ -90,6 +114,26 @@ test: unit simulation integration ## all tests but the soak
 soak: $(STAMP) ## the long tests
 	$(BIN)/pytest -m soak -n 2 tests
 
+.PHONY: image
+image: $(STAMP) ## build the operator's image, and save it for a node (dist/images.tar)
+	$(HACK) image --out dist/images.tar
+
+.PHONY: e2e
+e2e: image ## install the chart with Helm into a real node and work with the operator in its pod (root, or PROVIDER=kind)
+	$(HACK) node run --images dist/images.tar -- $(BIN)/pytest -m e2e tests/e2e
+
+.PHONY: docs
+docs: $(STAMP) ## build the documentation's site (dist/site)
+	$(BIN)/mkdocs build --strict --site-dir dist/site
+
+.PHONY: dist
+dist: $(STAMP) ## what a release consists of, but for the image: chart, manifests, wheel
+	rm -rf build && mkdir -p dist
+	$(BIN)/pip wheel -q --no-deps --wheel-dir dist .
+	$$($(HACK) gotools helm) package charts/drover --destination dist
+	$$($(HACK) controlplane kubectl) kustomize config/base > dist/install.yaml
+	$$($(HACK) controlplane kubectl) kustomize crds > dist/crds.yaml
+
 .PHONY: demo
 demo: $(STAMP) ## a data centre on a real API server, one host drained live (KEEP=1 leaves it up)
 	$(BIN)/python hack/demo.py
@@ -105,5 +149,5 @@ bench-placement: $(STAMP) ## placement over all hosts, against a plain loop
 .PHONY: clean
 clean: ## stop the cluster, remove .venv and everything generated
 	if [ -x $(BIN)/python ] && [ -d .cache/cluster ]; then $(CONTROLPLANE) down; fi
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist operator/*.egg-info
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist operator/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

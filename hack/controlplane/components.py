@@ -36,8 +36,8 @@ def etcd(binaries: Binaries, state: Path, client_port: int, peer_port: int) -> l
     ]
 
 
-# Who wrote what of ours: a promise about the number of writes can be checked only here. And all that the operator's own
-# account asks for: what its role grants can be held against it.
+# Who wrote what of ours: a promise about the number of writes can be checked only here. And all that the accounts of
+# the operator and its webhook ask for: what their roles grant can be held against it.
 AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -47,7 +47,7 @@ rules:
   verbs: [create, update, patch, delete, deletecollection]
   resources: [{group: drover.dev}]
 - level: Metadata
-  users: ["system:serviceaccount:drover-system:drover"]
+  userGroups: ["system:serviceaccounts:drover-system"]
 - level: None
 """
 

@@ -28,12 +28,18 @@ class QueryError(RuntimeError):
 class Prometheus:
     """As a context manager it is killed at the end."""
 
-    def __init__(self, directory: Path, targets: list[str], interval: str = "1s") -> None:
-        """``targets``: host:port of operators; ``directory``: an empty one, for its data and its log."""
+    def __init__(
+        self, directory: Path, targets: list[str], interval: str = "1s", scrapes: list[dict[str, Any]] | None = None
+    ) -> None:
+        """``targets``: host:port of operators; ``directory``: an empty one, for its data and its log.
+
+        ``scrapes``: scrape configurations in place of those of monitoring/prometheus.yaml.
+        """
         config = yaml.safe_load(CONFIG.read_text())
         config["global"] = {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval}
+        config["scrape_configs"] = scrapes or config["scrape_configs"]
         for scrape in config["scrape_configs"]:
-            scrape["static_configs"] = [{"targets": targets}]
+            scrape["static_configs"] = [{**part, "targets": targets} for part in scrape.get("static_configs", [{}])]
         (directory / "rules.yaml").write_text(yaml.safe_dump({"groups": rules.groups()}))
         (directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
         self.url = f"http://127.0.0.1:{_free_port()}"

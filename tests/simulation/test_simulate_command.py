@@ -49,6 +49,13 @@ def test_json_has_phases_migrations_and_who_waits_for_what(manifests: Path) -> N
     assert {"Scheduled", "SuccessfulMigration", "FailedScheduling"} <= {line["reason"] for line in told["timeline"]}
 
 
+def test_a_folder_is_read_as_kubectl_reads_it_without_the_folders_in_it(manifests: Path) -> None:
+    (manifests / "variants").mkdir()
+    (manifests / "variants" / "again.yaml").write_text(yaml.safe_dump(vm("a", "medium")))
+    result = drover_simulate(manifests, "--for", "1m", "-o", "json")
+    assert result.exit_code == 0, result.output
+
+
 def test_text_tells_the_timeline_and_a_summary(manifests: Path) -> None:
     result = drover_simulate(manifests, "--for", "10m")
     assert result.exit_code == 0, result.output

@@ -1,0 +1,145 @@
+"""The objects of a release fit together."""
+
+from typing import Any
+
+import pytest
+import typer
+from charts import VALUES, Manifest, of_kind, only, rendered
+
+from drover import __version__
+from drover.cli.main import app
+
+SETS = sorted(path.stem for path in VALUES.glob("*.yaml"))
+WITHOUT_NAMESPACE = {
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration",
+}
+WORKLOADS = ("Deployment", "Pod")
+
+
+def _of_set(name: str, release: str = "drover") -> list[Manifest]:
+    return rendered(f"--values={VALUES / name}.yaml", release=release)
+
+
+def _pod(workload: Manifest) -> Manifest:
+    """Metadata and spec of its pods."""
+    pod: Manifest = workload["spec"]["template"] if workload["kind"] == "Deployment" else workload
+    return pod
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_object_says_whose_it_is_and_where(name: str) -> None:
+    for one in _of_set(name, release="cloud"):
+        labels = one["metadata"]["labels"]
+        assert labels["app.kubernetes.io/instance"] == "cloud", one["metadata"]["name"]
+        assert labels["app.kubernetes.io/version"] == __version__
+        assert ("namespace" in one["metadata"]) == (one["kind"] not in WITHOUT_NAMESPACE), one["kind"]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_selectors_pick_the_pods_of_one_component(name: str) -> None:
+    objects = _of_set(name)
+    pods = {one["metadata"]["labels"]["app.kubernetes.io/component"]: _pod(one) for one in of_kind(objects, *WORKLOADS)}
+    for one in objects:
+        if (selector := _selector(one)) is not None:
+            picked = [
+                component for component, pod in pods.items() if selector.items() <= pod["metadata"]["labels"].items()
+            ]
+            assert picked == [one["metadata"]["labels"]["app.kubernetes.io/component"]], one["metadata"]["name"]
+
+
+def _selector(one: Manifest) -> dict[str, str] | None:
+    """The labels by which an object knows pods."""
+    spec = one.get("spec", {})
+    selector: dict[str, Any] | None = spec.get("podSelector" if one["kind"] == "NetworkPolicy" else "selector")
+    if one["kind"] in ("ServiceMonitor", "PersistentVolumeClaim") or selector is None:
+        return None
+    return selector.get("matchLabels", selector)
+
+
+def test_a_service_monitor_finds_the_service() -> None:
+    objects = _of_set("production")
+    service = only(objects, "Service")
+    monitors = of_kind(objects, "ServiceMonitor")
+    assert [one["metadata"]["name"] for one in monitors] == ["drover", "drover-state"]
+    for monitor in monitors:
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+        assert [end["port"] for end in monitor["spec"]["endpoints"]] == [
+            port["name"] for port in service["spec"]["ports"]
+        ]
+
+
+@pytest.mark.parametrize(("name", "kind", "field"), [
+    ("production", "ServiceMonitor", "endpoints"),
+    ("everything", "PodMonitor", "podMetricsEndpoints"),
+])  # fmt: skip
+def test_pages_are_scraped_under_the_jobs_that_rules_and_dashboards_know(name: str, kind: str, field: str) -> None:
+    ends = [end for one in of_kind(_of_set(name), kind) for end in one["spec"][field]]
+    jobs = {
+        end["path"]: [rule["replacement"] for rule in end["relabelings"] if rule.get("targetLabel") == "job"]
+        for end in ends
+    }
+    assert jobs == {"/metrics": ["drover"], "/metrics/state": ["drover-state"]}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_operator_understands_its_arguments(name: str) -> None:
+    (deployment,) = [
+        one
+        for one in of_kind(_of_set(name), "Deployment")
+        if one["metadata"]["labels"]["app.kubernetes.io/component"] == "operator"
+    ]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    program = typer.main.get_command(app)
+    with program.make_context("drover", container["args"]) as context:
+        command, subcommand, rest = program.resolve_command(context, container["args"])  # type: ignore[attr-defined]
+        assert command == "run"
+        with subcommand.make_context("run", rest, parent=context) as parsed:
+            assert parsed.params["namespace"] == "$(POD_NAMESPACE)"
+            assert parsed.params["metrics_vm_detail"] == ("off" if name == "everything" else "info")
+            assert (parsed.params["usage_archive"] is not None) == (name in ("everything", "least"))
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_pod_meets_the_restricted_profile(name: str) -> None:
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted; root's file system is ours."""
+    for workload in of_kind(_of_set(name), *WORKLOADS):
+        spec = _pod(workload)["spec"]
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in spec["containers"]:
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert container["resources"]["limits"]["memory"]
+
+
+def test_names_follow_the_release() -> None:
+    named = {
+        release: only(rendered(release=release), "Deployment", name)["metadata"]["name"]
+        for release, name in (("drover", "drover"), ("cloud", "cloud-drover"), ("my-drover", "my-drover"))
+    }
+    assert len(named) == 3
+    longest = "x" * 53  # the longest name of a release
+    for one in rendered(release=longest):
+        assert len(one["metadata"]["name"]) <= 63
+
+
+def test_a_digest_wins_over_a_tag() -> None:
+    digest = f"sha256:{'0' * 64}"
+    options = f"--set=image.tag=edge,image.digest={digest}"
+    (container,) = only(rendered(options), "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"drover@{digest}"
+
+
+def test_one_volume_for_one_instance_is_not_shared_during_an_upgrade() -> None:
+    alone = only(rendered("--set=usageArchive.enabled=true"), "Deployment")
+    assert alone["spec"]["strategy"] == {"type": "Recreate"}
+    shared = only(rendered("--set=usageArchive.enabled=true,usageArchive.accessMode=ReadWriteMany"), "Deployment")
+    assert shared["spec"]["strategy"]["type"] == "RollingUpdate"
