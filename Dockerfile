@@ -1,6 +1,8 @@
 # The operator's image: a virtual environment on Python's slim image. hack/image builds it, as does any `docker build .`
 #
-# The base is named once, and as a plain FROM: dependabot moves such a tag, pins its digest, and passes over an ARG.
+# The base is named once, by its full tag and as a plain FROM: dependabot moves such a line, and passes over an ARG.
+# No digest stands here, so that a stand-in can take its place where no registry is reached; the provenance that a
+# release carries tells the digest that was used.
 FROM python:3.11.14-slim-bookworm AS base
 
 # A stage of its own: what else changes in pyproject.toml leaves the layer of the dependencies as it was.

@@ -2,6 +2,7 @@
 
 Starts a control plane of its own (or uses the cluster that CONTEXT= names), installs the CRDs, runs the operator,
 applies ``examples/``, watches 39 of 40 VMs come up and one say why it cannot, rehearses a drain, drains, and sums up.
+Where the cluster has an operator already, a Deployment of the chart, that one does the work.
 Exits with 0 only if all went as promised. KEEP=1 leaves everything up; PICTURE=file.svg saves the screen in mid-drain.
 """
 
@@ -16,6 +17,7 @@ from rich.console import Console
 import demo_view as view
 from controlplane import ControlPlane, ControlPlaneError, Kubectl, KubectlError, install_crds, start
 from demo_state import Snapshot, message, name_of, phase
+from operatorpods import OperatorPods
 from operatorprocess import OperatorError, OperatorProcess
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +34,7 @@ MEND = "; it would fit: flavor "
 PATIENCE_SECONDS = 90.0
 POLL_SECONDS = 0.25
 PLAIN_WIDTH = 100
+Operator = OperatorProcess | OperatorPods
 
 
 def main() -> int:
@@ -57,9 +60,8 @@ def _on(plane: ControlPlane, console: Console) -> list[str]:
     """Run the demo on a control plane; returns what was not as promised."""
     kubectl, operator = Kubectl(plane.kubectl, plane.kubeconfig), None
     try:
-        install_crds(kubectl, ROOT / "crds")
-        kubectl("apply", "--server-side", "-f", str(ROOT / "config" / "admission"))
-        operator = OperatorProcess(plane.kubeconfig, LOG)
+        operator = OperatorPods.find(kubectl, LOG) or _start(kubectl, plane)
+        console.print(f"the operator: {operator.whereabouts}", highlight=False)
         operator.await_leading()
         return Demo(kubectl, operator, console).run()
     except (KubectlError, OperatorError) as error:
@@ -71,10 +73,17 @@ def _on(plane: ControlPlane, console: Console) -> list[str]:
             _take_down(plane, kubectl, operator)
 
 
+def _start(kubectl: Kubectl, plane: ControlPlane) -> OperatorProcess:
+    """Install what an operator needs, and start one here."""
+    install_crds(kubectl, ROOT / "crds")
+    kubectl("apply", "--server-side", "-f", str(ROOT / "config" / "admission"))
+    return OperatorProcess(plane.kubeconfig, LOG)
+
+
 class Demo:
     """The steps, and what was promised of them."""
 
-    def __init__(self, kubectl: Kubectl, operator: OperatorProcess, console: Console) -> None:
+    def __init__(self, kubectl: Kubectl, operator: Operator, console: Console) -> None:
         self._kubectl = kubectl
         self._operator = operator
         self._console = console
@@ -83,7 +92,7 @@ class Demo:
         with view.Screen(self._console) as screen:
             screen.say("applying examples/: 24 hosts in 3 zones, 6 flavors, 40 VMs in 3 namespaces")
             self._kubectl("apply", "-f", str(EXAMPLES))
-            up = self._watch(screen, lambda now: now.settled)
+            up = self._watch(screen, _as_wanted)
             patches = self._patches()
             screen.say(f"rehearsing: what would draining {DRAINED} take?")
             self._kubectl("apply", "-f", str(EXAMPLES / "maintenance" / "1-rehearse.yaml"))
@@ -170,19 +179,19 @@ def _told(now: Snapshot) -> list[str]:
     return [f"{m['spec']['virtualMachineName']} {phase(m)}" for m in now.migrations]
 
 
-def _tell_how_to_look(plane: ControlPlane, operator: OperatorProcess, console: Console) -> None:
+def _tell_how_to_look(plane: ControlPlane, operator: Operator, console: Console) -> None:
     cache = plane.state / "kubectl-cache"
     for line in (
-        f"\nLeft up, with the operator (process {operator.pid}, log {LOG}). Look around with",
+        f"\nLeft up, with the operator ({operator.whereabouts}). Look around with",
         f"  export KUBECONFIG={plane.kubeconfig} KUBECACHEDIR={cache} PATH={plane.kubectl.parent}:$PATH",
         "  kubectl get drover -A",
         "and take it down with",
-        f"  kill {operator.pid}; PYTHONPATH=hack .venv/bin/python -m controlplane down --state {STATE}",
+        f"  {operator.ending}PYTHONPATH=hack .venv/bin/python -m controlplane down --state {STATE}",
     ):
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _take_down(plane: ControlPlane, kubectl: Kubectl, operator: OperatorProcess | None) -> None:
+def _take_down(plane: ControlPlane, kubectl: Kubectl, operator: Operator | None) -> None:
     """End everything. A cluster that CONTEXT= named keeps Drover's CRDs, and nothing else of the demo."""
     try:
         if plane.provider == "context" and operator is not None:

@@ -37,11 +37,6 @@ class Snapshot:
     def phases(self) -> Counter[str]:
         return Counter(phase(vm) for vm in self.vms)
 
-    @property
-    def settled(self) -> bool:
-        """No VM is on its way any more."""
-        return bool(self.vms) and set(self.phases) <= {"Running", "Unschedulable"}
-
     def host(self, name: str) -> Manifest:
         """The host of that name; empty while there is none."""
         return next((host for host in self.hosts if name_of(host) == name), {})

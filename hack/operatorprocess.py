@@ -49,14 +49,17 @@ class OperatorProcess:
 
     def requests(self) -> dict[tuple[str, str], int]:
         """Requests answered so far, by (verb, plural), as its own metrics count them."""
-        counted: dict[tuple[str, str], int] = {}
         with urllib.request.urlopen(f"{self._url()}/metrics", timeout=10) as page:
-            for line in page.read().decode().splitlines():
-                if line.startswith("drover_api_requests_total{"):
-                    labels = dict(re.findall(r'(\w+)="([^"]*)"', line))
-                    key = (labels["verb"], labels["resource"])
-                    counted[key] = counted.get(key, 0) + int(float(line.rpartition(" ")[2]))
-        return counted
+            return requests_on(page.read().decode())
+
+    @property
+    def whereabouts(self) -> str:
+        return f"process {self.pid}, log {self.log}"
+
+    @property
+    def ending(self) -> str:
+        """The shell command that ends it."""
+        return f"kill {self.pid}; "
 
     def stop(self) -> int:
         """SIGTERM, and SIGKILL where that does not do; returns its exit code."""
@@ -80,3 +83,14 @@ class OperatorProcess:
         if serving is None:
             raise ConnectionError("not serving yet")
         return f"http://127.0.0.1:{serving[1]}"
+
+
+def requests_on(page: str) -> dict[tuple[str, str], int]:
+    """Requests by (verb, plural), as the text of a /metrics page counts them."""
+    counted: dict[tuple[str, str], int] = {}
+    for line in page.splitlines():
+        if line.startswith("drover_api_requests_total{"):
+            labels = dict(re.findall(r'(\w+)="([^"]*)"', line))
+            key = (labels["verb"], labels["resource"])
+            counted[key] = counted.get(key, 0) + int(float(line.rpartition(" ")[2]))
+    return counted

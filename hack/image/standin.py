@@ -28,6 +28,7 @@ def have_base(docker: Engine, base: str, cache: Path) -> None:
         known = docker.inspect(base)
     if known is not None and LABEL in str(known["Config"]):
         say(f"the base {base} is a STAND-IN made by debootstrap: not the published image, and not for release")
+        say(f"once a registry is reached, `docker rmi {base}` makes room for the published one")
 
 
 def _pulled(docker: Engine, base: str) -> dict[str, object] | None:

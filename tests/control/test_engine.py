@@ -12,6 +12,7 @@ import pytest
 from worlds import (
     NOW,
     condition,
+    edited,
     flavor,
     host,
     image,
@@ -188,6 +189,22 @@ def test_a_write_refused_because_its_namespace_is_going_is_tried_again_and_is_no
     told = "unable to create new content in namespace team-a because it is being terminated"
     refused = engine.step([Refused(out.writes[0].id, 403, told)], NOW)
     assert (refused.failures, refused.wake_at) == ([], NOW + BACKOFF_BASE)
+
+
+def test_a_creation_refused_because_its_kind_is_going_is_no_failure_and_the_world_knows() -> None:
+    engine, out = led(becomes("Running"), vm())
+    told = "create not allowed while custom resource definition is terminating"
+    refused = engine.step([Refused(out.writes[0].id, 403, told)], NOW)
+    assert (refused.failures, engine.world.closed_kinds) == ([], {"VirtualMachine"})
+
+
+def test_what_lets_go_of_its_owners_is_told_once() -> None:
+    owned = vm(owner_references=[{"apiVersion": "v1", "kind": "Pool", "name": "p", "uid": "u"}])
+    engine, out = led(lambda *_: Outcome(disown=True), owned)
+    (write,) = out.writes
+    assert (write.verb, write.body) == ("metadata", {"metadata": {"ownerReferences": []}})
+    free = edited(newer(owned, 2), ownerReferences=[])
+    assert engine.step([Written(write.id, free)], NOW).writes == []
 
 
 def test_a_success_ends_the_back_off() -> None:

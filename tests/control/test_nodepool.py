@@ -67,7 +67,7 @@ def test_hosts_are_made_from_the_template_and_owned_by_the_pool() -> None:
     assert first.metadata.labels == {"drover.dev/pool": "p1"}
     assert first.metadata.finalizers == ("drover.dev/protect",)
     (owner,) = first.metadata.owner_references
-    assert (owner.kind, owner.uid, owner.controller, owner.block_owner_deletion) == ("NodePool", item.uid, True, True)
+    assert (owner.kind, owner.uid, owner.controller) == ("NodePool", item.uid, True)
     assert first.spec.hardware == item.spec.template
     assert first.spec.pool_ref.name == "p1"
     assert told(outcome) == ["HostAdded", "HostAdded"]

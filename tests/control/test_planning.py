@@ -232,3 +232,17 @@ def test_a_drain_of_more_vms_than_a_plan_can_list_takes_the_first_of_them() -> N
     many = [vm(f"m{number}", status=placed("p1-0")) for number in range(MAX_VMS + 3)]
     drain = plan("drain", namespace="drover-system", host_name="p1-0")
     assert len(scope(drain, world_of(pool(), host("p1-0"), *many))) == MAX_VMS
+
+
+def test_a_quick_plan_tells_the_likely_course_alone() -> None:
+    vms = [vm(name, status=placed("p1-0")) for name in "abc"]
+    subject = plan(virtual_machines=[{"name": name} for name in "abc"])
+    whole, quick = compute(subject, world(*vms)), compute(subject, world(*vms), quick=True)
+    assert [move.target for move in quick.migrations] == [move.target for move in whole.migrations]
+    band, likely = whole.estimate.duration_seconds, quick.estimate.duration_seconds
+    assert band is not None
+    assert likely is not None
+    assert likely.p90 == pytest.approx(likely.p10, abs=0.2)  # rounded apart
+    assert band.p10 is not None
+    assert band.p10 < band.p90
+    assert likely.p50 == pytest.approx(band.p50, rel=0.2)

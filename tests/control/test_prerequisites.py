@@ -310,6 +310,18 @@ def test_a_template_whose_volume_exists_is_not_made_again() -> None:
     assert ready(subject, flavor(), IMAGE, made).volumes[0].volume == "a-data"
 
 
+def test_a_template_may_ask_for_a_volume_that_stays_and_takes_one_up_that_stayed() -> None:
+    kept = {"name": "data", "template": {"size": "5Gi", "reclaimPolicy": "Retain"}}
+    subject = vm(volumes=[kept])
+    (create,) = missing(subject, flavor(), IMAGE).create
+    assert isinstance(create.resource, Volume)
+    assert (create.resource.spec.reclaim_policy, create.resource.metadata.owner_references) == ("Retain", ())
+    stayed = volume("a-data", status=provisioned(), reclaim_policy="Retain")
+    assert ready(subject, flavor(), IMAGE, stayed).volumes[0].volume == "a-data"
+    others = volume("a-data", status=provisioned())
+    assert "belongs to another VirtualMachine" in missing(subject, flavor(), IMAGE, others).message
+
+
 def test_the_disk_of_a_namesake_deleted_just_now_is_not_taken_over() -> None:
     subject = vm(volumes=[TEMPLATE])
     others = volume("a-data", status=provisioned(), owner_references=[owned_by(subject) | {"uid": "another"}])

@@ -81,6 +81,13 @@ def test_a_vm_goes_when_all_it_used_is_in_records_and_not_before() -> None:
     assert isinstance(child, Create)
 
 
+def test_a_vm_waits_for_no_record_when_their_kind_is_being_deleted() -> None:
+    leaving, released = metered_vm("a", entry(1), deleting=True), Outcome(protect=False)
+    world = world_of(leaving)
+    world.closed_kinds.add("UsageRecord")
+    assert metered(Controller(leaving.KIND, lambda *_: released)).reconcile(leaving, world, NOW) == released
+
+
 def test_an_interval_only_assumed_to_be_settled_holds_a_vm() -> None:
     leaving, before = metered_vm("a", entry(1), deleting=True), record()
     world = world_of(leaving, before)

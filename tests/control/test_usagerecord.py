@@ -229,3 +229,10 @@ def test_an_estate_takes_nothing_while_the_namespace_has_a_record_of_its_own() -
 @pytest.mark.parametrize("going", [record(deleting=True), estate(Counter({(TODAY, VCPU): 1}), deleting=True)])
 def test_a_record_without_sums_and_an_estate_go_at_once(going: UsageRecord) -> None:
     assert reconcile(going, world_of(going), NOW).protect is False
+
+
+def test_a_record_whose_kind_is_being_deleted_waits_for_no_estate() -> None:
+    going = record(Counter({(TODAY, VCPU): 5}), deleting=True)
+    world = world_of(going)
+    world.closed_kinds.add(UsageRecord.KIND)
+    assert reconcile(going, world, NOW).protect is False

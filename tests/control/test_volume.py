@@ -12,6 +12,7 @@ from worlds import (
     imported,
     later,
     message,
+    owned_by,
     pool,
     provisioned,
     reasons,
@@ -209,3 +210,9 @@ def test_an_image_that_becomes_ready_wakes_the_volumes_made_from_it() -> None:
     watch = next(watch for watch in CONTROLLER.watches if watch.kind == "Image")
     assert watch.affected(before, after, world) == [disk.key]
     assert watch.affected(after, after, world) == []
+
+
+@pytest.mark.parametrize(("policy", "disown"), [("Retain", True), ("Delete", False)])
+def test_a_volume_to_be_retained_lets_go_of_its_vm(policy: str, disown: bool) -> None:
+    disk = volume(reclaim_policy=policy, owner_references=[owned_by(vm("a"))])
+    assert reconcile(disk, world_of(disk), NOW).disown is disown

@@ -155,9 +155,9 @@ def audit(cluster: ControlPlane) -> Audit:
 
 
 def _stop_orphans() -> None:
-    """Stop the control planes of test processes that were killed before they could."""
+    """Stop the control planes of test processes that were killed before they could: PID, or PID-PURPOSE."""
     for state in STATES.glob("[0-9]*"):
-        if not _alive(int(state.name)):
+        if not _alive(int(state.name.partition("-")[0])):
             stop(state)
 
 

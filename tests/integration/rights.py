@@ -23,10 +23,10 @@ class Right(NamedTuple):
 def granted(*roles: str) -> set[Right]:
     """What these roles of config/rbac/operator.yaml allow."""
     documents = yaml.safe_load_all((RBAC / "operator.yaml").read_text())
-    return {right for one in documents if one["metadata"]["name"] in roles for right in _of(one.get("rules", []))}
+    return {right for one in documents if one["metadata"]["name"] in roles for right in of_rules(one.get("rules", []))}
 
 
-def _of(rules: Iterable[dict[str, Any]]) -> set[Right]:
+def of_rules(rules: Iterable[dict[str, Any]]) -> set[Right]:
     return {
         Right(group, resource, verb)
         for rule in rules
@@ -36,16 +36,18 @@ def _of(rules: Iterable[dict[str, Any]]) -> set[Right]:
     }
 
 
-def asked(audit_log: Path, offset: int) -> dict[Right, int]:
-    """What the operator's account asked for since ``offset`` of the log, and the last code it was answered with."""
+def asked(audit_log: Path, offset: int, account: str = ACCOUNT) -> dict[Right, int]:
+    """What an account asked for since ``offset`` of the log, and the last code it was answered with."""
     with audit_log.open("rb") as log:
         log.seek(offset)
         lines = log.read().rpartition(b"\n")[0].splitlines()
     seen: dict[Right, int] = {}
     for event in map(json.loads, lines):
         about = event.get("objectRef")
-        if event["user"]["username"] != ACCOUNT or about is None or "resource" not in about:
+        if event["user"]["username"] != account or about is None or "resource" not in about:
             continue  # discovery, which everybody may ask for
+        if about.get("apiGroup") == "authorization.k8s.io":
+            continue  # which rights it has, which everybody may ask for
         resource = "/".join(filter(None, (about["resource"], about.get("subresource"))))
         right = Right(about.get("apiGroup", ""), resource, event["verb"])
         seen[right] = max(seen.get(right, 0), int(event.get("responseStatus", {}).get("code", 0)))

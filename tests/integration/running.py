@@ -71,9 +71,11 @@ class OperatorProcess:
 class Network:
     """A TCP proxy to the API server that can lose answers, go silent, and come back."""
 
-    def __init__(self, upstream: str) -> None:
-        host, _, port = upstream.removeprefix("https://").partition(":")
-        self._upstream = (host, int(port))
+    def __init__(self, upstream: str, port: int = 0) -> None:
+        """``port`` is where it listens; 0 for any free one."""
+        self._port = port
+        host, _, port_above = upstream.removeprefix("https://").partition(":")
+        self._upstream = (host, int(port_above))
         self._lose = 0
         self._silent = False
         self._server: asyncio.Server | None = None
@@ -81,18 +83,29 @@ class Network:
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.url = f"https://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        await self.come_back()
+        self.url = f"https://127.0.0.1:{self._port}"
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.go_down()
+
+    async def go_down(self) -> None:
+        """Connections break, and new ones are refused."""
         assert self._server is not None
         self._server.close()
         for pump in self._pumps:
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    async def come_back(self) -> None:
+        """After ``go_down``, or silence: new connections work, on the same port."""
+        self._silent = False
+        if self._server is None or not self._server.is_serving():
+            self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port)
+            self._port = self._server.sockets[0].getsockname()[1]
 
     def lose_answers(self, count: int) -> None:
         """Requests arrive, but the connection breaks before the next ``count`` answers."""

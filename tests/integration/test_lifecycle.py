@@ -177,3 +177,23 @@ def _running_vm(cloud: Cloud) -> Manifest:
     status = cloud.status("vm")
     assert status["phase"] == "Running", json.dumps(status)
     return status
+
+
+def test_a_retained_volume_outlives_its_vm_and_serves_the_next_of_that_name(cloud: Cloud) -> None:
+    def disk(name: str) -> dict[str, object]:
+        return {"name": name, "template": {"size": "10Gi"}}
+
+    kept = disk("kept") | {"template": {"size": "10Gi", "reclaimPolicy": "Retain"}}
+    vm = cloud.vm(volumes=[disk("scratch"), disk("late"), kept])
+    cloud.up(cloud.pool(), cloud.flavor(), cloud.image(), cloud.network(), vm)
+    uids = {volume["metadata"]["name"]: volume["metadata"]["uid"] for volume in cloud.list("vol")}
+    assert uids.keys() == {"vm-kept", "vm-late", "vm-scratch"}
+    cloud.patch("vol", "vm-late", {"reclaimPolicy": "Retain"})
+    eventually(
+        lambda: "ownerReferences" not in cloud.get("vol", "vm-late")["metadata"], 10, lambda: "vm-late is owned still"
+    )
+    cloud.kubectl("delete", "vm", "vm", "-n", cloud.namespace)
+    cloud.kubectl("wait", "vol/vm-scratch", "--for=delete", "-n", cloud.namespace, "--timeout=20s")
+    cloud.up(vm)
+    after = {volume["metadata"]["name"]: volume["metadata"]["uid"] for volume in cloud.list("vol")}
+    assert {name for name in uids if after[name] == uids[name]} == {"vm-kept", "vm-late"}

@@ -32,7 +32,7 @@ async def operator(cluster: ControlPlane, namespace: str) -> AsyncIterator[Opera
     await connection.load()
     metrics = Metrics()
     async with Api(connection.configuration, metrics) as api:
-        await preflight.check(api, namespace)
+        await preflight.check(api, namespace, "drover")
         options = Options(namespace, "test", 15, metrics_host="127.0.0.1", metrics_port=free_port())
         operator = Operator(api, options, [], metrics)
         running = asyncio.create_task(operator.run())

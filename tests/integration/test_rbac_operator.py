@@ -27,8 +27,6 @@ from drover.observe.metrics import Metrics
 
 NEVER_REQUESTED = {
     Right(GROUP, "migrationplans", "execute"),  # asked by config/admission/execute.yaml when a drain makes its plan
-    Right(GROUP, "nodepools/finalizers", "update"),  # asked by the plugin OwnerReferencesPermissionEnforcement
-    Right(GROUP, "virtualmachines/finalizers", "update"),
 }
 """Rights that the API server asks for on its own, so that no request shows them."""
 SELDOM = {Right("", "events", "patch"), *(Right(GROUP, kind.PLURAL, "get") for kind in KINDS.values())}

@@ -97,7 +97,7 @@ class FlavorGPU(Model):
     device_name: DeviceName
     """Name of the kind of device, as hosts have it in hardware.gpus, such as nvidia.com/H100."""
     count: Annotated[int, Field(ge=1, le=16)] = 1
-    """How many."""
+    """GPUs of this kind."""
 
 
 class FlavorNetwork(Model):
@@ -146,7 +146,7 @@ class FlavorSpec(Model):
     gpus: Annotated[tuple[FlavorGPU, ...], ListMap(("name",)), Field(max_length=8), immutable("gpus", _NEW_FLAVOR)] = ()
     """GPUs. Immutable."""
     network: FlavorNetwork = FlavorNetwork()
-    """Network share."""
+    """Share of the host's network card."""
     traits: Traits = Traits()
     """Traits a host must and must not have."""
     node_selector: NodeSelector = Field(default_factory=dict)

@@ -54,7 +54,7 @@ class ImageSource(Model):
     type: ImageSourceType
     """HTTP (fetched from a URL) or Blank (an empty disk)."""
     http: HTTPSource | None = None
-    """For type HTTP."""
+    """Where the content is, for type HTTP."""
     blank: BlankSource | None = None
     """For type Blank; may be left out."""
 
@@ -63,11 +63,11 @@ class ImageOS(Model):
     """The operating system inside."""
 
     type: OSType = "Linux"
-    """Family."""
+    """Family of the operating system."""
     distribution: Text | None = None
-    """Such as debian."""
+    """Its distribution, such as debian."""
     version: Text | None = None
-    """Such as 13."""
+    """Its version, such as 13."""
 
 
 class ImageSpec(Model):

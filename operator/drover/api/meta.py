@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, PlainSe
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 
+from drover.api.docstrings import attribute_docstrings
 from drover.api.schema import VALIDATIONS, Column, ListMap, NamespaceName, ObjectName, Rule, Scale
 
 GROUP = "drover.dev"
@@ -40,15 +41,23 @@ class Model(BaseModel):
         populate_by_name=True,
         frozen=True,
         extra="ignore",
-        use_attribute_docstrings=True,
     )
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /) -> dict[str, Any]:
         schema = handler(core_schema)
+        resolved = handler.resolve_ref_schema(schema)
+        for name, text in _descriptions(cls).items():
+            resolved["properties"][name].setdefault("description", text)
         if cls.RULES:
-            handler.resolve_ref_schema(schema)[VALIDATIONS] = [rule.as_validation() for rule in cls.RULES]
+            resolved[VALIDATIONS] = [rule.as_validation() for rule in cls.RULES]
         return schema
+
+
+def _descriptions(cls: type[Model]) -> dict[str, str]:
+    """Of each field that has a docstring, by its name on the wire."""
+    told = attribute_docstrings(cls)
+    return {field.alias or name: told[name] for name, field in cls.model_fields.items() if name in told}
 
 
 class Key(NamedTuple):
@@ -68,7 +77,6 @@ class OwnerReference(Model):
     name: str
     uid: str
     controller: bool | None = None
-    block_owner_deletion: bool | None = None
 
 
 class ObjectMeta(Model):
@@ -122,7 +130,7 @@ class PhaseTransition(Model):
     phase: str = Field(max_length=32)
     """The phase entered."""
     at: Time
-    """When."""
+    """When it was entered."""
 
 
 class Status(Model):
@@ -193,14 +201,17 @@ class Resource(Model, Generic[SpecT, StatusT]):
         return self.metadata.deletion_timestamp is not None
 
     def as_owner(self) -> OwnerReference:
-        """The reference that makes a child go when this object goes, and this object wait for it."""
+        """The reference that makes a child go when this object goes.
+
+        Without blockOwnerDeletion: our finalizer waits for whatever an owner has to wait for, and API servers that
+        check who may block (OpenShift's) refuse such children for half a minute after a CRD is new.
+        """
         return OwnerReference(
             api_version=self.api_version(),
             kind=self.KIND,
             name=self.name,
             uid=self.uid,
             controller=True,
-            block_owner_deletion=True,
         )
 
 

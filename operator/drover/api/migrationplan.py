@@ -130,7 +130,7 @@ class MigrationPlanSpec(Model):
     virtual_machines: (
         Annotated[tuple[PlannedVirtualMachine, ...], ListMap(("name",)), Field(min_length=1, max_length=MAX_VMS)] | None
     ) = None
-    """These VMs."""
+    """The VMs to move, by name."""
     selector: LabelSelector | None = None
     """The VMs of this namespace whose labels match."""
     host_name: ObjectName | None = None

@@ -66,7 +66,7 @@ class PlanEstimate(Model):
     verdict: Verdict
     """The worst verdict of its migrations."""
     limited_by: Text | None = None
-    """What limits it."""
+    """What keeps the plan from being shorter: Capacity, DirtyRate, Concurrency or None."""
     warnings: Annotated[tuple[Message, ...], Field(max_length=16)] = ()
     """What the user should know."""
 
@@ -169,11 +169,11 @@ class MigrationPlanStatus(Status):
     total: Count = 0
     """VMs in the plan."""
     pending: Count = 0
-    """Not begun."""
+    """VMs whose migration has not begun."""
     active: Count = 0
-    """Under way."""
+    """VMs whose migration is under way."""
     succeeded: Count = 0
-    """Moved."""
+    """VMs that have moved."""
     failed: Count = 0
     """Not moved, retries spent."""
     skipped: Count = 0
@@ -201,6 +201,6 @@ class MigrationPlanStatus(Status):
     ] = ()
     """Each VM and its migration, in the order in which they start."""
     result: PlanResult | None = None
-    """What happened."""
+    """What the plan took, beside status.estimate; absent until it has ended."""
     efficacy: PlanEfficacy | None = None
     """How good the prediction was."""

@@ -67,7 +67,7 @@ class RowsChecksum(Model):
     """The rows of the archive that the sums are the sums of."""
 
     rows: Count = 0
-    """How many."""
+    """How many rows."""
     sha256_sum: Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]{64}$")] = "0" * 64
     """The sum of their SHA-256 modulo 2**256, in hexadecimal digits."""
 

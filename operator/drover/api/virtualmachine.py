@@ -28,6 +28,7 @@ from drover.api.schema import (
     name_at_most,
 )
 from drover.api.usage import MAX_PENDING, PendingUsage
+from drover.api.volume import ReclaimPolicy
 
 RunStrategy = Literal["Always", "RerunOnFailure", "Once", "Manual", "Halted"]
 RestartPriority = Literal["Highest", "High", "Medium", "Low", "Lowest"]
@@ -60,11 +61,13 @@ class VolumeTemplate(Model):
         Quantity,
         above_zero("volumes[].template.size"),
     ]
-    """Size."""
+    """Size of the volume made."""
     class_name: ShortName | None = None
     """Storage class; standard when absent."""
     image_ref: NamespacedRef | None = None
     """The image it is filled with; empty when absent."""
+    reclaim_policy: ReclaimPolicy = "Delete"
+    """Retain: it stays when the VM is deleted, and a VM of the same name takes it up again."""
 
 
 class VirtualMachineVolume(Model):
@@ -222,7 +225,7 @@ class ResolvedFlavor(Model):
     root_disk_bytes: Bytes = 0
     """Root disk on the host."""
     bandwidth_bytes_per_second: Bytes = 0
-    """Network share."""
+    """Share of the host's network card, in bytes a second."""
     milli_threads: Count = 0
     """Hardware threads taken whole, in thousandths, where the flavor's CPUs are dedicated or have an allocation ratio
     of their own; the vCPUs are then not charged at the host's ratio."""
@@ -308,7 +311,7 @@ class MigrationSummary(Model):
     last: ObjectName | None = None
     """The one that ended last."""
     last_result: LastMigrationResult | None = None
-    """How it ended."""
+    """How that one ended."""
     count_24h: Annotated[Count, Field(alias="count24h")] = 0
     """Live moves in the 24 h (model time) before the last migration ended."""
     moved_at: Annotated[tuple[Time, ...], Field(max_length=100)] = ()

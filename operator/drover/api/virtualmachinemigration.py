@@ -121,7 +121,7 @@ class MigrationClaim(Model):
     disk_bytes: Bytes = 0
     """Local disk."""
     bandwidth_bytes_per_second: Bytes = 0
-    """Network share."""
+    """Share of the target's network card, in bytes a second."""
     milli_threads: Count = 0
     """Hardware threads taken whole, in thousandths, in place of vCPUs at the host's ratio."""
     gpus: DeviceCounts = Field(default_factory=dict)
@@ -212,7 +212,7 @@ class MigrationResult(Model):
     passes: Count = 0
     """Pre-copy passes."""
     verdict: Verdict | None = None
-    """How the copy ended."""
+    """Whether the copy converged, and how."""
     reason: Text | None = None
     """The rule that ended the passes."""
     duration_error_percent: float | None = None
@@ -229,7 +229,7 @@ class MigrationQueue(Model):
     position: Count = 0
     """Place in the queue when this was written, from 1; 0 when not queued. A change of place alone is not written."""
     blocked_by: BlockedBy = "None"
-    """What is missing."""
+    """What it waits for; None where nothing does."""
     message: Message | None = None
     """What is missing, with counts."""
 
@@ -267,9 +267,9 @@ class VirtualMachineMigrationStatus(Status):
     estimate: MigrationEstimate | None = None
     """What was predicted."""
     result: MigrationResult | None = None
-    """What happened."""
+    """What the move took, beside what was predicted; absent until the copy has ended."""
     queue: MigrationQueue | None = None
-    """Why it waits."""
+    """Why it waits, and its place in the line."""
     abort_requested: bool = False
     """Cancelling was asked for and is under way."""
     abort_status: AbortStatus | None = None

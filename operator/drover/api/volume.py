@@ -78,7 +78,8 @@ class VolumeSpec(Model):
     binding_mode: Annotated[BindingMode, immutable("bindingMode", _NEW_VOLUME)] = "Immediate"
     """WaitForFirstConsumer: provisioned when the first VM asks for it. Immutable."""
     reclaim_policy: ReclaimPolicy = "Delete"
-    """What becomes of a volume made from a VM's template when that VM is deleted."""
+    """What becomes of a volume made from a VM's template when that VM is deleted. Retain lets it stay; the VM then no
+    longer owns it, and another of the same name takes it up."""
 
 
 class VolumeAttachment(Model):

@@ -30,27 +30,34 @@ PAGE = 4096
 def estimate(
     context: typer.Context,
     memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Memory of the VM: 8Gi.")] = None,
-    zero: Annotated[str, typer.Option(metavar="SIZE", help="Of it, pages that are all zeros.")] = "0",
+    zero: Annotated[str, typer.Option(metavar="SIZE", help="Memory that is all zeros and is not sent.")] = "0",
     dirty_rate: Annotated[str, typer.Option(metavar="SIZE", help="Bytes written a second, in whole pages.")] = "0",
     hot_set: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Memory they go to.", show_default="all that is not zero")
+        str | None,
+        typer.Option(metavar="SIZE", help="Memory that these writes go to.", show_default="all that is not zero"),
     ] = None,
-    pattern: Annotated[Pattern, typer.Option(help="Whether they go anywhere in it or round in order.")] = "uniform",
+    pattern: Annotated[
+        Pattern, typer.Option(help="Whether writes go anywhere in the hot set or round it in order.")
+    ] = "uniform",
     line: Annotated[
         str | None, typer.Option("--bandwidth", metavar="RATE", help="Goodput of the link: 1Gbit, or 125M bytes.")
     ] = None,
     cap: Annotated[
-        str | None, typer.Option(metavar="RATE", help="Rate cap of the passes; the last phase ignores it.")
+        str | None,
+        typer.Option(metavar="RATE", help="Rate the copy is held to, but for the last part, with the guest paused."),
     ] = None,
     max_downtime: Annotated[
-        str | None, typer.Option(metavar="DURATION", help="Pause no longer: 300ms.", show_default="the preset's")
+        str | None,
+        typer.Option(metavar="DURATION", help="The guest may pause for so long: 300ms.", show_default="the preset's"),
     ] = None,
-    preset: Annotated[Preset, typer.Option(help="Whose stop rules.")] = "qemu",
+    preset: Annotated[Preset, typer.Option(help="Whose rules say when to stop copying and pause the guest.")] = "qemu",
     noise: Annotated[
         float, typer.Option(min=0.0, max=2.0, help="Log-normal sigma of the hot set between passes; gives a band.")
     ] = 0.0,
     auto_converge: Annotated[bool, typer.Option("--auto-converge", help="Let the guest's CPUs be slowed.")] = False,
-    post_copy: Annotated[bool, typer.Option("--post-copy", help="Let it go on at the target if it must.")] = False,
+    post_copy: Annotated[
+        bool, typer.Option("--post-copy", help="Let the guest go on at the target if the copy does not converge.")
+    ] = False,
     file: Annotated[Path | None, typer.Option(metavar="SCENARIO", help="All of this from a JSON file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     plot: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw what remains over time into it.")] = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -11,35 +11,47 @@ from typer.core import TyperGroup
 from drover import __version__
 from drover.cli import garbage
 
-MODULES = {
-    "status": "status",
-    "top": "top",
-    "explain": "explain",
-    "events": "events",
-    "start": "power",
-    "stop": "power",
-    "restart": "power",
-    "pause": "power",
-    "resume": "power",
-    "migrate": "migrate",
-    "drain": "drain",
-    "plan": "plan",
-    "estimate": "estimate",
-    "rebalance": "rebalance",
-    "usage": "usage",
-    "simulate": "simulate",
-    "run": "run",
+PANELS = {
+    "Look": {
+        "status": "status",
+        "top": "top",
+        "explain": "explain",
+        "events": "events",
+        "usage": "usage",
+    },
+    "Act": {
+        "start": "power",
+        "stop": "power",
+        "restart": "power",
+        "pause": "power",
+        "resume": "power",
+        "migrate": "migrate",
+        "drain": "drain",
+        "plan": "plan",
+        "rebalance": "rebalance",
+    },
+    "Without a cluster": {
+        "estimate": "estimate",
+        "simulate": "simulate",
+    },
+    "Operator": {
+        "run": "run",
+        "admission": "admission",
+    },
 }
-"""The module of each subcommand, which has a function or a typer app of the subcommand's name."""
+"""The module of each subcommand, which has a function or a typer app of its name, by the panel that help has it in."""
+
+MODULES = {name: module for panel in PANELS.values() for name, module in panel.items()}
 
 
 class Subcommands(TyperGroup):
-    """Those of ``MODULES``, imported when they are asked for, after those that are registered."""
+    """Those of ``MODULES``, imported when they are asked for, and those that are registered."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self._registered = dict(self.commands)
-        self.commands.update(dict.fromkeys(MODULES))  # type: ignore[arg-type]  # their names, for suggestions
+        names = dict.fromkeys(MODULES)  # for lists and suggestions
+        self.commands = {**names, **self._registered}  # type: ignore[dict-item]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # typer's signature
         """None where there is no such subcommand."""
@@ -47,6 +59,8 @@ class Subcommands(TyperGroup):
             return self._registered.get(cmd_name)
         command = typer.main.get_command(_app(cmd_name))
         command.name = cmd_name  # a group has none of its own
+        panel = next(panel for panel, names in PANELS.items() if cmd_name in names)
+        command.rich_help_panel = panel  # type: ignore[attr-defined]  # typer's, of its own subclasses
         return command
 
 
@@ -62,23 +76,37 @@ def _app(name: str) -> typer.Typer:
 
 app = typer.Typer(
     cls=Subcommands,
-    help="Runs an IaaS cloud's virtual machines as Kubernetes custom resources.",
+    help="Runs an IaaS cloud's virtual machines as Kubernetes custom resources."
+    "\n\n`drover` and `kubectl drover` are the same program. It uses your kubeconfig, and the rights it gives you.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback()
-def drover() -> None:
+def drover(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """A group even while nothing but ``version`` is registered."""
 
 
-@app.command()
+@app.command(rich_help_panel="Operator")
 def version() -> None:
     """Print the version."""
-    typer.echo(__version__)
+    _tell_version(True)
 
 
 def plugin() -> None:
     """``kubectl drover``: kubectl runs the program ``kubectl-drover`` that it finds on PATH."""
-    app(prog_name="kubectl drover")
+    command = typer.main.get_command(app)
+    # What completes this name is kubectl, by kubectl_complete-drover.
+    command.params = [param for param in command.params if param.name not in ("install_completion", "show_completion")]
+    command(prog_name="kubectl drover")

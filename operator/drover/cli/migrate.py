@@ -34,9 +34,12 @@ KINDS = tuple(kind for kind in WATCHED if kind != UsageRecord.KIND)
 
 def migrate(
     vm: VirtualMachineName,
-    to: Annotated[str | None, typer.Option(metavar="HOST", help="The target; placement chooses it.")] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="HOST", help="The target.", show_default="placement chooses it")
+    ] = None,
     policy: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The MigrationPolicy; the most specific that matches the VM.")
+        str | None,
+        typer.Option(metavar="NAME", help="The MigrationPolicy.", show_default="the most specific that matches the VM"),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the estimate, and move nothing.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end; code 1 if the VM stays.")] = False,

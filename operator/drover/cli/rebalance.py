@@ -31,7 +31,8 @@ SHOWN = 20
 def rebalance(
     pool: Annotated[str, typer.Argument(metavar="POOL", help="The NodePool.")],
     goal: Annotated[
-        Goal | None, typer.Option(help="pack: free hosts. balance: load hosts alike. The pool's own strategy.")
+        Goal | None,
+        typer.Option(help="pack: free hosts. balance: load hosts alike.", show_default="the pool's strategy"),
     ] = None,
     max_migrations: Annotated[int, typer.Option(min=1, help="Move at most so many VMs.")] = MAX_MIGRATIONS,
     improve: Annotated[

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import secrets
 import socket
 from pathlib import Path
 from typing import Annotated
 
-import aiohttp
-import kopf
 import typer
 
-from drover import __version__
 from drover.cli.server import Context, Kubeconfig
+from drover.cli.service import until_stopped
 from drover.control.controllers import CONTROLLERS
-from drover.kube.api import FatalError
 from drover.kube.connection import Connection
 from drover.kube.operator import Options
-from drover.kube.operator import run as run_operator
+from drover.kube.process import run as run_operator
 from drover.observe import logs
 from drover.observe.state import Compat, Detail
-
-log = logging.getLogger(__name__)
 
 
 def run(
@@ -53,7 +46,9 @@ def run(
     lease_duration: Annotated[
         int, typer.Option(min=2, max=3600, help="Seconds after which a silent leader is taken for dead.")
     ] = 15,
-    identity: Annotated[str | None, typer.Option(help="Name of this instance; the host's with a random part.")] = None,
+    identity: Annotated[
+        str | None, typer.Option(help="Name of this instance.", show_default="the host's with a random part")
+    ] = None,
     log_format: Annotated[logs.Format, typer.Option(help="How to log.")] = "text",
     log_level: Annotated[logs.Level, typer.Option(help="What to log.")] = "info",
 ) -> None:
@@ -69,16 +64,4 @@ def run(
         metrics_compat=metrics_compat,
         usage_archive=usage_archive,
     )
-    log.info("starting", extra={"version": __version__, "identity": identity})
-    try:
-        asyncio.run(run_operator(Connection(kubeconfig, context), options, CONTROLLERS))
-    except FatalError as error:
-        log.error(str(error))
-        raise typer.Exit(1) from error
-    except (aiohttp.ClientError, TimeoutError, kopf.LoginError) as error:
-        log.error("stopped: the Kubernetes API server is lost", extra={"error": repr(error)})
-        raise typer.Exit(1) from error
-    except Exception as error:
-        log.exception("stopped by a defect")
-        raise typer.Exit(1) from error
-    log.info("stopped")
+    until_stopped(run_operator(Connection(kubeconfig, context), options, CONTROLLERS), identity)

@@ -14,16 +14,27 @@ from rich.console import Console
 
 from drover.api.kinds import parse
 from drover.api.meta import GROUP, AnyResource, Key
-from drover.kube.api import Api, ApiError, FatalError, Verb, collection_of, path_of
+from drover.kube.api import Api, ApiError, FatalError, Unmetered, Verb, collection_of, path_of
 from drover.kube.connection import Connection
 from drover.kube.preflight import answering, check_kinds
 from drover.observe import logs
-from drover.observe.metrics import Metrics
 
-Kubeconfig = Annotated[str | None, typer.Option(help="Kubeconfig file; in a pod its service account, else KUBECONFIG.")]
-Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig; its current one.")]
-Namespace = Annotated[str | None, typer.Option("--namespace", "-n", help="Namespace; that of the context.")]
-Output = Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="How to tell it.")]
+Kubeconfig = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Kubeconfig.", show_default="in a pod its service account, else $KUBECONFIG"),
+]
+Context = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Context of the kubeconfig.", show_default="its current one")
+]
+Namespace = Annotated[
+    str | None,
+    typer.Option("--namespace", "-n", metavar="NAME", help="Namespace.", show_default="that of the context"),
+]
+AllNamespaces = Annotated[
+    str | None,
+    typer.Option("--namespace", "-n", metavar="NAME", help="This namespace only.", show_default="all of them"),
+]
+Output = Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="text for people, json for programs.")]
 VirtualMachineName = Annotated[str, typer.Argument(metavar="VM", help="Name of the VM, or vm/NAME.")]
 
 WIDE = 160
@@ -110,7 +121,7 @@ async def connected(kubeconfig: str | None, context: str | None) -> AsyncIterato
     """Raises FatalError where there are no credentials."""
     connection = Connection(kubeconfig, context)
     await connection.load()
-    async with Api(connection.configuration, Metrics()) as api:
+    async with Api(connection.configuration, Unmetered(), connection.load) as api:
         yield Server(api, connection.namespace())
 
 

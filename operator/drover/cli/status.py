@@ -19,7 +19,17 @@ from drover.api.nodepool import NodePool
 from drover.api.usagerecord import UsageRecord
 from drover.api.virtualmachine import VirtualMachine
 from drover.cli import garbage
-from drover.cli.server import Context, ForbiddenError, Kubeconfig, Output, Server, carried_out, connected, console
+from drover.cli.server import (
+    AllNamespaces,
+    Context,
+    ForbiddenError,
+    Kubeconfig,
+    Output,
+    Server,
+    carried_out,
+    connected,
+    console,
+)
 from drover.cli.wellbeing import Check, Seen, examine
 
 LEASE = "drover"
@@ -31,17 +41,18 @@ ResourceT = TypeVar("ResourceT", bound=AnyResource)
 
 
 def status(
-    namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="VMs, plans and usage of this namespace only; of all.")
-    ] = None,
-    operator_namespace: Annotated[str, typer.Option(help="Namespace of the operator's Lease.")] = "drover-system",
+    namespace: AllNamespaces = None,
+    operator_namespace: Annotated[
+        str, typer.Option(metavar="NAME", help="Namespace of the operator, where its Lease is.")
+    ] = "drover-system",
     output: Output = "text",
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
     """Say whether everything is well, and what is not; ends with code 1 where something is wrong.
 
-    What these credentials may not list is told as unseen, and is not wrong for that.
+    What you have no right to list is told as unseen, and is not wrong for that. Of a namespace it looks at the VMs,
+    plans and usage records.
     """
 
     async def work() -> list[Check]:

@@ -15,26 +15,30 @@ from drover.api.meta import AnyResource
 from drover.api.nodepool import NodePool
 from drover.api.quantity import human
 from drover.api.virtualmachine import VirtualMachine
-from drover.cli.server import Context, Kubeconfig, Output, carried_out, connected, console
+from drover.cli.server import AllNamespaces, Context, Kubeconfig, Output, carried_out, connected, console
 
 Row = dict[str, Any]
 """A row for programs: camelCase names, plain numbers."""
-Sort = Annotated[Literal["memory", "cpu", "name"], typer.Option("--sort", help="The most first; names in order.")]
+Sort = Annotated[
+    Literal["memory", "cpu", "name"], typer.Option("--sort", help="By what: the most first, names in order.")
+]
 
 ResourceT = TypeVar("ResourceT", bound=AnyResource)
 
-top = typer.Typer(help="What is allocated, and where, the most first.", no_args_is_help=True, add_completion=False)
+top = typer.Typer(
+    help="List hosts, pools or VMs by what is allocated, the most first.", no_args_is_help=True, add_completion=False
+)
 
 
 @top.command()
 def hosts(
-    pool: Annotated[str | None, typer.Option(help="Hosts of this pool only.")] = None,
+    pool: Annotated[str | None, typer.Option(metavar="NAME", help="Hosts of this pool only.")] = None,
     sort: Sort = "memory",
     output: Output = "text",
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """Hosts: allocated vCPUs and memory, of what VMs may be given."""
+    """List hosts: vCPUs and memory allocated, of what VMs may be given."""
     found = _listed(Host, "", kubeconfig, context)
     chosen = [host for host in found if pool in (None, host.spec.pool_ref.name)]
     _tell(host_rows(chosen), sort, output, HOSTS)
@@ -47,22 +51,20 @@ def pools(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """Pools: their hosts, and what is allocated on those that are ready."""
+    """List pools: their hosts, and what is allocated on those that are ready."""
     _tell(pool_rows(_listed(NodePool, "", kubeconfig, context)), sort, output, POOLS)
 
 
 @top.command()
 def vms(
-    namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="One namespace; all of them when absent.")
-    ] = None,
-    host: Annotated[str | None, typer.Option(help="VMs on this host only.")] = None,
+    namespace: AllNamespaces = None,
+    host: Annotated[str | None, typer.Option(metavar="NAME", help="VMs on this host only.")] = None,
     sort: Sort = "memory",
     output: Output = "text",
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """VMs: their sizes, and what they have been through."""
+    """List VMs: their sizes, hosts, restarts and migrations."""
     found = _listed(VirtualMachine, namespace or "", kubeconfig, context)
     _tell(vm_rows([vm for vm in found if host in (None, vm.status.host_name)]), sort, output, VMS)
 

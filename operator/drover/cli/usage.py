@@ -21,7 +21,7 @@ from drover.api.usagerecord import UsageRecord
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.volume import Volume
 from drover.cli.cluster import opened
-from drover.cli.server import Context, Kubeconfig, carried_out
+from drover.cli.server import AllNamespaces, Context, Kubeconfig, carried_out
 from drover.control.metering.report import (
     LABELS,
     By,
@@ -65,20 +65,23 @@ WIDE = 160
 
 
 def usage(
-    namespace: Annotated[
-        str | None, typer.Option("--namespace", "-n", help="One namespace; all of them when absent.")
-    ] = None,
+    namespace: AllNamespaces = None,
     first: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="First day, in UTC; the first of this month.")
+        str | None,
+        typer.Option("--from", metavar="DATE", help="First day, in UTC.", show_default="the first of this month"),
     ] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day, in UTC; today.")] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last day, in UTC.", show_default="today")
+    ] = None,
     by: Annotated[
-        By, typer.Option(help="A row for each; vm, without an archive: those that exist, since their creation.")
+        By, typer.Option(help="A row for each; vm without --archive: those that exist, since their creation.")
     ] = "namespace",
     archive: Annotated[
         Path | None,
         typer.Option(
-            exists=True, file_okay=False, help="The operator's --usage-archive: by vm of any days, deleted too."
+            exists=True,
+            file_okay=False,
+            help="The operator's --usage-archive: with it, --by vm takes any days and has deleted VMs.",
         ),
     ] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="focus: FOCUS 1.2 as CSV, a row a day.")] = "table",

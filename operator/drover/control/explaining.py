@@ -37,18 +37,22 @@ class Explanation:
     """The decision if it were placed now; None where its size is not known, because its flavor is missing."""
     message: str
     """That decision in a sentence; empty where there is none."""
+    reason: str
+    """Of a refusal, in one word; empty where a host was found."""
 
 
-def explain(vm: VirtualMachine, world: World, now: datetime) -> Explanation:
-    """``vm`` is in the World."""
+def explain(vm: VirtualMachine, world: World, now: datetime, *, preempting: bool = True) -> Explanation:
+    """``vm`` is in the World. Unless ``preempting``, it is not asked which VMs would have to go: of many that takes
+    long.
+    """
     with trial(world.ledger) as attempt:
         for host in _hosts_held(vm, world):
             attempt.withdraw(vm.uid, host)
         free = vm.model_copy(update={"status": vm.status.model_copy(update={"host_name": None, "placement": None})})
         needs, size = gather(free, world), resolve_flavor(free, world)
         missing = needs.message if isinstance(needs, Missing) else ""
-        decision, message = (None, "") if isinstance(size, Missing) else _placed(free, size, world, now)
-        return Explanation(vm, world.priority(vm).value, _recorded(vm), missing, decision, message)
+        answer = (None, "", "") if isinstance(size, Missing) else _placed(free, size, world, now, preempting)
+        return Explanation(vm, world.priority(vm).value, _recorded(vm), missing, *answer)
 
 
 def supposed(resource: ResourceT, world: World, now: datetime) -> ResourceT:
@@ -84,16 +88,19 @@ def _hosts_held(vm: VirtualMachine, world: World) -> list[str]:
     return [host for host in dict.fromkeys((vm.status.host_name, target)) if host]
 
 
-def _placed(vm: VirtualMachine, size: ResolvedFlavor, world: World, now: datetime) -> tuple[PlacementDecision, str]:
+def _placed(
+    vm: VirtualMachine, size: ResolvedFlavor, world: World, now: datetime, preempting: bool
+) -> tuple[PlacementDecision, str, str]:
+    """The decision, its message and the reason of a refusal."""
     request = request_for(vm, size, world)
     decision = choose(vm, request, world)
     if isinstance(decision, Placed):
-        return decision_of(decision, now), told_of(decision)
-    status = unschedulable(vm, world, now, request, decision, {}).status
+        return decision_of(decision, now), told_of(decision), ""
+    status = unschedulable(vm, world, now, request, decision, {}, preempting=preempting).status
     assert isinstance(status, type(vm.status))
     scheduled = status.condition("Scheduled")
     assert status.placement is not None
-    return status.placement, scheduled.message if scheduled is not None else decision.message
+    return status.placement, scheduled.message if scheduled is not None else decision.message, decision.reason
 
 
 def _recorded(vm: VirtualMachine) -> str:

@@ -64,6 +64,8 @@ class Outcome:
     """The whole new status; an equal one costs no write."""
     protect: bool | None = None
     """True adds the finalizer, False removes it. A finalizer and a status cannot share a PATCH; this one goes first."""
+    disown: bool = False
+    """True lets go of its owners, so that it does not go with them."""
     events: tuple[Event, ...] = ()
     requeue_at: datetime | None = None
     children: tuple[Child, ...] = ()

@@ -98,14 +98,21 @@ def policy_of(
     vm: VirtualMachine, world: World, name: str | None = None, overrides: MigrationSettings | None = None
 ) -> Chosen | PolicyNotFound:
     """The policy that is named, or else the most specific that matches; a plan's overrides go before its fields."""
+    policy: MigrationPolicy | PolicyNotFound | None
     if name is not None:
-        policy = world.get(MigrationPolicy, "", name)
-        if policy is None or policy.deleting:
-            return PolicyNotFound(name)
+        policy = policy_named(name, world)
+        if isinstance(policy, PolicyNotFound):
+            return policy
     else:
         policy = next(iter(Policies(world).matching(vm)), None)
     settings = settings_of(policy) if policy is not None else MigrationSettings()
     return Chosen(policy.name if policy is not None else None, merged(settings, overrides))
+
+
+def policy_named(name: str, world: World) -> MigrationPolicy | PolicyNotFound:
+    """One under deletion is none any more."""
+    policy = world.get(MigrationPolicy, "", name)
+    return PolicyNotFound(name) if policy is None or policy.deleting else policy
 
 
 def settings_of(policy: MigrationPolicy) -> MigrationSettings:

@@ -56,9 +56,9 @@ def reconcile(volume: Volume, world: World, now: datetime) -> Outcome:
         fields={**stage.fields, "attachments": attachments, "usage": usage},
         events=(*stage.events, *_attachment_events(volume, attachments)),
     )
-    return conclude(
-        volume, stage, now, _hold(volume, attachments), released=not world.books.attachments.holders(volume.key)
-    )
+    free = not world.books.attachments.holders(volume.key)
+    outcome = conclude(volume, stage, now, _hold(volume, attachments), released=free)
+    return replace(outcome, disown=volume.spec.reclaim_policy == "Retain")
 
 
 def _stage(volume: Volume, attachments: tuple[VolumeAttachment, ...], world: World, now: datetime) -> Stage:
@@ -99,15 +99,26 @@ def _obstacle(volume: Volume, source: Key, image: Image | None, begun: bool) -> 
     """Why the volume cannot be filled from its image; None where it can, or where that has begun."""
     where = f"image {source.namespace}/{source.name}"
     if image is None or (image.deleting and not begun):
-        what = "does not exist" if image is None else "is being deleted"
-        return _source_not_ready(f"{where} {what}: create it, or a new volume with another source")
+        return _source_not_ready(_no_source(where, image))
     if not begun and not image.status.is_true("Ready"):
         why = image.status.condition("Ready")
         detail = f": {why.message}" if why is not None and image.status.phase == "Failed" else ""
         return _source_not_ready(f"{where} is {image.status.phase or 'Pending'}{detail}")
-    needed = max(image.status.virtual_size_bytes or 0, image.spec.min_disk.bytes if image.spec.min_disk else 0)
-    if needed > volume.spec.size.bytes:
-        return _too_small(volume, where, needed)
+    small = _too_small(volume, where, image)
+    if small is None:
+        return None
+    events = () if volume.status.phase == "Failed" else (warning("ProvisioningFailed", small),)
+    return Stage("Failed", stalled("ProvisioningFailed", small), {"provisioning_started_at": None}, events)
+
+
+def source_fault(volume: Volume, world: World) -> tuple[str, str] | None:
+    """(reason, message) where the volume cannot be filled from its image, and waiting does not mend it."""
+    for source in images_of_volume(volume):
+        where, image = f"image {source.namespace}/{source.name}", world.image(source.namespace, source.name)
+        if image is None or image.deleting:
+            return "SourceNotReady", _no_source(where, image)
+        if (small := _too_small(volume, where, image)) is not None:
+            return "ProvisioningFailed", small
     return None
 
 
@@ -115,13 +126,19 @@ def _source_not_ready(message: str) -> Stage:
     return Stage("Pending", waiting("SourceNotReady", message), {"provisioning_started_at": None})
 
 
-def _too_small(volume: Volume, where: str, needed: int) -> Stage:
-    why = (
+def _no_source(where: str, image: Image | None) -> str:
+    what = "does not exist" if image is None else "is being deleted"
+    return f"{where} {what}: create it, or a new volume with another source"
+
+
+def _too_small(volume: Volume, where: str, image: Image) -> str | None:
+    needed = max(image.status.virtual_size_bytes or 0, image.spec.min_disk.bytes if image.spec.min_disk else 0)
+    if needed <= volume.spec.size.bytes:
+        return None
+    return (
         f"{where} needs {human(needed)}, the volume has {human(volume.spec.size.bytes)}: "
         f"raise spec.size to at least {human(needed)}"
     )
-    events = () if volume.status.phase == "Failed" else (warning("ProvisioningFailed", why),)
-    return Stage("Failed", stalled("ProvisioningFailed", why), {"provisioning_started_at": None}, events)
 
 
 def _provisioning(volume: Volume, copy_bytes: int, world: World, now: datetime) -> Stage:

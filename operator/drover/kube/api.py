@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Protocol, Self
 from urllib.parse import urlsplit
 
 import aiohttp
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config.config_exception import ConfigException
 
 from drover import __version__
 from drover.api.kinds import WATCHED
 from drover.api.meta import Key
-from drover.observe.metrics import Metrics
 
 REQUEST_TIMEOUT = 10.0
 """Seconds for one request; a write that outlasts it is repeated."""
 CONNECTIONS = 64
 BACKOFF_BASE = 0.1
 BACKOFF_MAX = 10.0
+RENEWAL_SECONDS = 1.0
+"""Credentials read so lately are not read again."""
 
 Verb = Literal["get", "list", "create", "update", "patch", "delete"]
 _METHODS = {"get": "GET", "list": "GET", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
@@ -51,17 +54,54 @@ class UnansweredError(Exception):
 
 
 class FatalError(Exception):
-    """The operator cannot go on. The message is one line that says what to mend."""
+    """Nothing can go on until somebody mends what the message says, in one line."""
+
+
+class Meter(Protocol):
+    """Told of every request: ``drover.observe.metrics.Metrics`` is one."""
+
+    def api_request(self, verb: str, resource: str, code: str, seconds: float) -> None: ...
+
+    def http_request(self, code: str, method: str, host: str) -> None: ...
+
+
+class Unmetered:
+    """For commands, which nobody scrapes."""
+
+    def api_request(self, verb: str, resource: str, code: str, seconds: float) -> None:
+        pass
+
+    def http_request(self, code: str, method: str, host: str) -> None:
+        pass
+
+
+class _Answer(NamedTuple):
+    status: int
+    headers: Any
+    data: bytes
 
 
 class Api:
-    """The API server, as requests with typed outcomes. An async context manager; one for the whole process."""
+    """The API server, as requests with typed outcomes. An async context manager."""
 
-    def __init__(self, configuration: Configuration, metrics: Metrics) -> None:
+    def __init__(
+        self, configuration: Configuration, meter: Meter, renew: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """``renew`` reads the configuration's token again, after a 401. Raises FatalError where certificates in it
+        cannot be used.
+        """
         configuration.connection_pool_maxsize = CONNECTIONS
-        self._client = ApiClient(configuration)
+        try:
+            self._client = ApiClient(configuration)
+        except (OSError, ValueError) as error:
+            raise FatalError(
+                f"no usable certificates for {configuration.host} ({error}): renew those of the kubeconfig"
+            ) from error
         self._client.user_agent = f"drover/{__version__}"
-        self._metrics = metrics
+        self._meter = meter
+        self._renew = renew
+        self._renewing = asyncio.Lock()
+        self._renewed_at = float("-inf")
         self.url = str(configuration.host)
         self._host = urlsplit(self.url).netloc
 
@@ -88,22 +128,46 @@ class Api:
 
         Raises ApiError when refused, UnansweredError when the fate of the request is not known.
         """
+        answer = await self._exchange(verb, resource, path, body, query, accept, timeout)
+        if answer.status == 401 and self._renew is not None:
+            await self._renew_credentials(self._renew)
+            answer = await self._exchange(verb, resource, path, body, query, accept, timeout)
+        if answer.status < 300:
+            return _decoded(answer.data)
+        message = _message(answer.data)
+        if answer.status == 429 or answer.status >= 500:
+            raise UnansweredError(f"{answer.status}: {message}", _seconds(answer.headers.get("Retry-After")))
+        raise ApiError(answer.status, message)
+
+    async def _renew_credentials(self, renew: Callable[[], Awaitable[None]]) -> None:
+        """Once for all requests that are refused together."""
+        async with self._renewing:
+            if time.monotonic() - self._renewed_at > RENEWAL_SECONDS:
+                await renew()
+                self._renewed_at = time.monotonic()
+
+    async def _exchange(
+        self,
+        verb: Verb,
+        resource: str,
+        path: str,
+        body: dict[str, Any] | None,
+        query: Iterable[tuple[str, str]],
+        accept: str,
+        timeout: float,  # noqa: ASYNC109
+    ) -> _Answer:
+        """One request and its answer, whatever that is."""
         begun = time.perf_counter()
         code = "error"
         try:
-            status, headers, data = await self._send(verb, path, body, query, accept, timeout)
-            code = str(status)
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            answer = await self._send(verb, path, body, query, accept, timeout)
+            code = str(answer.status)
+            return answer
+        except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as error:
             raise UnansweredError(f"{type(error).__name__}: {error}".rstrip(": ")) from error
         finally:
-            self._metrics.api_request(verb, resource, code, time.perf_counter() - begun)
-            self._metrics.http_request(code, _METHODS[verb], self._host)
-        if status < 300:
-            return _decoded(data)
-        message = _message(data)
-        if status == 429 or status >= 500:
-            raise UnansweredError(f"{status}: {message}", _seconds(headers.get("Retry-After")))
-        raise ApiError(status, message)
+            self._meter.api_request(verb, resource, code, time.perf_counter() - begun)
+            self._meter.http_request(code, _METHODS[verb], self._host)
 
     async def _send(
         self,
@@ -113,7 +177,7 @@ class Api:
         query: Iterable[tuple[str, str]],
         accept: str,
         timeout: float,  # noqa: ASYNC109
-    ) -> tuple[int, Any, bytes]:
+    ) -> _Answer:
         headers = {"Accept": accept, "Content-Type": _CONTENT_TYPES.get(verb, "application/json")}
         method, url, headers, _, _ = await self._client.param_serialize(
             _METHODS[verb],
@@ -125,7 +189,7 @@ class Api:
         response = await self._client.call_api(
             method, url, headers, body, _request_timeout=aiohttp.ClientTimeout(total=timeout)
         )
-        return response.status, response.headers, await response.read()  # type: ignore[no-untyped-call]
+        return _Answer(response.status, response.headers, await response.read())  # type: ignore[no-untyped-call]
 
 
 def path_of(key: Key, subresource: str = "") -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import kube_config
 from kubernetes.aio.config.config_exception import ConfigException
 
 from drover.kube.api import FatalError
@@ -17,15 +21,22 @@ if TYPE_CHECKING:
     import kopf
 
 DEFAULT_NAMESPACE = "default"
+DEFAULT_KUBECONFIG = "~/.kube/config"
+MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
+"""What reading anything else raises: the library looks into it without asking what it is."""
 
 
 @dataclass
 class Connection:
-    """Credentials, read again in place whenever Kopf meets a 401: tokens of plugins and pods expire."""
+    """Credentials, read again in place after a 401: tokens of plugins and pods expire."""
 
     kubeconfig: str | None
     context: str | None
     configuration: Configuration = field(default_factory=lambda: type.__call__(Configuration))
+
+    def anew(self) -> Connection:
+        """The same, with nothing read yet."""
+        return Connection(self.kubeconfig, self.context)
 
     async def load(self) -> None:
         """Read the pod's service account, or else the kubeconfig. Raises FatalError when neither can be used."""
@@ -33,18 +44,38 @@ class Connection:
             if self._in_cluster:
                 config.load_incluster_config(client_configuration=self.configuration)  # type: ignore[no-untyped-call]
             else:
-                await config.load_kube_config(  # type: ignore[no-untyped-call]
-                    config_file=self.kubeconfig,
-                    context=self.context,
-                    client_configuration=self.configuration,
-                    persist_config=False,
-                )
+                with _complaints_raised():
+                    await config.load_kube_config(  # type: ignore[no-untyped-call]
+                        config_file=self._existing(),
+                        context=self.context,
+                        client_configuration=self.configuration,
+                        persist_config=False,
+                    )
         except (ConfigException, yaml.YAMLError, OSError) as error:
-            where = self.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
-            named = f", context {self.context}" if self.context else ""
-            raise FatalError(
-                f"no usable credentials in {where}{named}: {error}: give --kubeconfig and --context"
-            ) from error
+            told = f"{error}".partition("\n")[0]
+            raise FatalError(f"no usable credentials in {self._where}: {told}: {self._mend}") from error
+        except MALFORMED as error:
+            raise FatalError(f"no usable credentials in {self._where}: it is no kubeconfig: {self._mend}") from error
+
+    def _existing(self) -> str:
+        """The kubeconfig's files, as one path. Raises FileNotFoundError where there is none of them."""
+        paths = self.kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
+        if not any(os.path.exists(os.path.expanduser(path)) for path in paths.split(os.pathsep) if path):
+            raise FileNotFoundError("there is no such file")
+        return paths
+
+    @property
+    def _where(self) -> str:
+        if self._in_cluster:
+            return "the pod's service account"
+        named = f", context {self.context}" if self.context else ""
+        return (self.kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG) + named
+
+    @property
+    def _mend(self) -> str:
+        if self._in_cluster:
+            return "have its token mounted, or give --kubeconfig"
+        return "mend it, or give another with --kubeconfig and --context"
 
     @property
     def _in_cluster(self) -> bool:
@@ -62,7 +93,8 @@ class Connection:
         """Kopf's login handler."""
         import kopf  # here, so that commands which only ask the API server need not load it
 
-        await self.load()
+        with suppress(FatalError):  # what there was is refused again, and Kopf ends by that
+            await self.load()
         configuration = self.configuration
         header = await configuration.get_api_key_with_prefix("BearerToken")
         *scheme, token = (header or "").rsplit(" ", 1)
@@ -78,3 +110,24 @@ class Connection:
             private_key_path=configuration.key_file,
             trust_env=True,  # as the official client does
         )
+
+
+@contextmanager
+def _complaints_raised() -> Iterator[None]:
+    """Where a plugin of the kubeconfig fails, the library logs it and goes on as nobody: a ConfigException instead."""
+    complaints: list[str] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        complaints.append(record.getMessage())
+        return False
+
+    library = logging.getLogger(kube_config.__name__)
+    library.addFilter(keep)
+    try:
+        yield
+    finally:
+        library.removeFilter(keep)
+    if complaints:
+        raise ConfigException("; ".join(complaints))

@@ -84,7 +84,7 @@ class Lease:
                 log.warning("lease not read or written, trying again", extra={"error": error})
             except ApiError as error:
                 if error.code != 409:  # a conflict is somebody who was quicker
-                    raise FatalError(f"lease {self._name} cannot be acquired: {error}") from error
+                    raise FatalError(f"lease {self._name} cannot be acquired: {error}: ask for that right") from error
             await asyncio.sleep(self._duration * RETRY_PERIOD)
 
     async def hold(self) -> NoReturn:
@@ -141,7 +141,8 @@ class Lease:
         """After a refusal: whether somebody else holds the Lease, or an earlier renewal had gone through."""
         try:
             await self._read()
-        except UnansweredError:
+        except (UnansweredError, ApiError):  # an API server that starts again refuses for a while what it grants
+            log.warning("lease not renewed, trying again", extra={"error": refusal})
             return
         record = self._record
         if record is None or (record.holder, record.transitions) != (self._identity, self.epoch):

@@ -1,7 +1,7 @@
-"""The operator as one process: Kopf's tasks and ours in one event loop, crash-only.
+"""One life of the operator: it lists, stands by, leads and audits; crash-only.
 
-Nothing is mended in a running process. What cannot go on ends it, with one line that says why, and starting again is
-the recovery: everything is in the API server.
+Nothing is mended in a life. What cannot go on ends it, with one line that says why, and a new one is the recovery:
+everything is in the API server.
 """
 
 from __future__ import annotations
@@ -10,12 +10,9 @@ import asyncio
 import gc
 import logging
 from collections.abc import Iterable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, cast
-
-import kopf
+from typing import NoReturn
 
 from drover.api.kinds import WATCHED
 from drover.control.driver import Simulated
@@ -23,16 +20,14 @@ from drover.control.engine import Engine
 from drover.control.outcome import Controller
 from drover.control.ports import Elected, Observed, Write
 from drover.control.world import World
-from drover.kube import preflight
-from drover.kube.api import Api, FatalError
+from drover.kube.api import Api
 from drover.kube.archive import Archive
+from drover.kube.auditing import audits
 from drover.kube.clock import WallClock
-from drover.kube.connection import Connection
 from drover.kube.events import EventWriter
 from drover.kube.lease import Lease
 from drover.kube.parsing import Parser
 from drover.kube.runtime import Runtime
-from drover.kube.settings import kopf_settings
 from drover.kube.source import Source
 from drover.kube.store import Store
 from drover.observe import health
@@ -47,8 +42,6 @@ from drover.observe.workqueue import NAME, WorkQueue
 log = logging.getLogger(__name__)
 
 LEASE_NAME = "drover"
-AUDIT_SECONDS = 120.0
-RELIST_SETTLES_SECONDS = 2.0
 LAG_SECONDS = 1.0
 
 
@@ -70,26 +63,6 @@ class Options:
     """Whose names the same is told under too."""
     usage_archive: Path | None = None
     """Directory of the archive of usage; None for no archive."""
-
-
-async def run(connection: Connection, options: Options, controllers: Iterable[Controller]) -> None:
-    """Run until SIGTERM or SIGINT. Raises FatalError, or whatever else ended it."""
-    metrics = Metrics(f"{options.namespace}/{LEASE_NAME}", options.identity)
-    await connection.load()
-    async with Api(connection.configuration, metrics) as api:
-        await preflight.check(api, options.namespace)
-        operator = Operator(api, options, controllers, metrics)
-        registry = kopf.OperatorRegistry()
-        kopf.on.login(registry=registry)(connection.for_kopf)
-        operator.source.register(registry)
-        own = asyncio.current_task()
-        tasks = await kopf.spawn_tasks(
-            registry=registry,
-            settings=kopf_settings(),
-            identity=cast(Any, options.identity),
-            clusterwide=True,
-        )
-        await kopf.run_tasks([*tasks, asyncio.create_task(operator.run())], ignored={own} if own else frozenset())
 
 
 class Operator:
@@ -126,21 +99,15 @@ class Operator:
     async def run(self) -> None:
         """Ends by an error or by being cancelled; then gives the Lease back, unless it was lost."""
         try:
-            async with AsyncExitStack() as stack:
-                await self._serve(stack)
-                await self._work()
+            await self._work()
         finally:
             # Writes have been cancelled by now: nothing of ours is under way when the next leader begins.
             await self.lease.release()
 
-    async def _serve(self, stack: AsyncExitStack) -> None:
-        app = health.application(self.health, self._metrics, self.state_page)
-        host, port = self._options.metrics_host, self._options.metrics_port
-        try:
-            url = await stack.enter_async_context(health.serving(app, host, port))
-        except OSError as error:
-            raise FatalError(f"port {port} cannot be served ({error}): choose another with --metrics-port") from error
-        log.info("serving /healthz, /readyz, /metrics and /metrics/state", extra={"url": url})
+    def retire(self) -> None:
+        """After its end: what stays in the process no longer tells of it, nor holds what it knew."""
+        self._metrics.set_leader(False)
+        self._metrics.tell(families.WORKQUEUE_DEPTH, lambda: 0.0, NAME)
 
     async def _work(self) -> None:
         try:
@@ -180,21 +147,10 @@ class Operator:
             self._metrics.kind_listed(kind)
         await self.runtime.settled()
 
-    async def _audit(self) -> NoReturn:
-        """Drop ghosts: of kinds that Kopf listed again shortly after, of all kinds every few minutes. Check the
-        ledger of usage, a little at a time.
-        """
-        loop = asyncio.get_running_loop()
-        self._relisted.clear()
-        full_at = loop.time() + AUDIT_SECONDS
-        while True:
-            await asyncio.sleep(RELIST_SETTLES_SECONDS)
+    async def _audit(self) -> None:
+        """Drop ghosts, and check the ledger of usage, a little at a time; for ever."""
+        async for kinds in audits(self._relisted):
             self.world.usage.audit(self.world.confirmed)
-            kinds = set(self._relisted)
-            self._relisted.clear()
-            if loop.time() >= full_at:
-                full_at = loop.time() + AUDIT_SECONDS
-                kinds = set(WATCHED)
             for kind in kinds:
                 self.runtime.put(await self.store.audit(kind))
                 self._metrics.kind_listed(kind)

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+import aiohttp
 
 from drover.api.kinds import BY_PLURAL
 from drover.api.meta import API_VERSION, GROUP
+from drover.kube import farewell, rights
 from drover.kube.api import Api, ApiError, FatalError, UnansweredError
 
 log = logging.getLogger(__name__)
 
+NAMED = 5
+"""Missing rights that are named; the others are counted."""
 
-async def check(api: Api, namespace: str) -> None:
-    """Raises FatalError where the API server, the CRDs or the operator's namespace are missing."""
+
+async def check(api: Api, namespace: str, lease: str) -> None:
+    """Raises FatalError where the API server, the CRDs, the operator's namespace or its rights are missing."""
     with answering(api):
-        await check_kinds(api)
+        served = await _served(api)
+        if _missing(served):
+            await farewell.let_go(api, farewell.going(served))
+        _check_served(api, served)
         await _ensure_namespace(api, namespace)
+        await _check_rights(api, namespace, lease)
 
 
 @contextmanager
@@ -28,25 +38,48 @@ def answering(api: Api) -> Iterator[None]:
     except UnansweredError as error:
         raise FatalError(
             f"the Kubernetes API server at {api.url} does not answer ({error}):"
-            " start it, or choose another with --kubeconfig and --context"
+            f" {_mend(error)}, or choose another with --kubeconfig and --context"
         ) from error
     except ApiError as error:
+        mend = "renew the token or certificate" if error.code == 401 else "ask for that right"
         raise FatalError(
             f"the Kubernetes API server at {api.url} refuses these credentials ({error}):"
-            " ask for that right, or choose others with --kubeconfig and --context"
+            f" {mend}, or choose others with --kubeconfig and --context"
         ) from error
+
+
+def _mend(error: UnansweredError) -> str:
+    match error.__cause__:
+        case aiohttp.ClientConnectorCertificateError():
+            return "give the certificate authority it is signed by in the kubeconfig"
+        case aiohttp.InvalidURL():
+            return "write its server in the kubeconfig as https://HOST:PORT"
+        case _:
+            return "start it"
 
 
 async def check_kinds(api: Api) -> None:
     """Raises FatalError where CRDs are missing, and what the request raises."""
+    _check_served(api, await _served(api))
+
+
+async def _served(api: Api) -> dict[str, list[str]]:
+    """The verbs of each of our kinds, by plural."""
     try:
-        served = await api.request("get", "apiresources", f"/apis/{API_VERSION}")
+        found = await api.request("get", "apiresources", f"/apis/{API_VERSION}")
     except ApiError as error:
         if error.code != 404:
             raise
-        served = {"resources": []}
-    missing = sorted(BY_PLURAL.keys() - {resource["name"] for resource in served["resources"]})
-    if missing:
+        return {}
+    return {resource["name"]: resource["verbs"] for resource in found["resources"] if resource["name"] in BY_PLURAL}
+
+
+def _missing(served: Iterable[str]) -> list[str]:
+    return sorted(BY_PLURAL.keys() - set(served))
+
+
+def _check_served(api: Api, served: Iterable[str]) -> None:
+    if missing := _missing(served):
         names = ", ".join(f"{plural}.{GROUP}" for plural in missing)
         install = "kubectl apply --server-side -f crds/ -f config/admission/"
         raise FatalError(f"CRDs missing at {api.url}: {names}: install them with `{install}`")
@@ -75,3 +108,15 @@ async def _create_namespace(api: Api, namespace: str) -> None:
             f" `kubectl create namespace {namespace}`, or choose another with --namespace"
         ) from error
     log.info("namespace created", extra={"namespace": namespace})
+
+
+async def _check_rights(api: Api, namespace: str, lease: str) -> None:
+    lacking = await rights.missing(api, rights.needed(namespace, lease), namespace)
+    if not lacking:
+        return
+    named = ", ".join(str(right) for right in lacking[:NAMED])
+    more = f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else ""
+    raise FatalError(
+        f"rights missing at {api.url}: {named}{more}: {rights.MEND},"
+        " or choose other credentials with --kubeconfig and --context"
+    )

@@ -46,5 +46,5 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = 30.0
     settings.networking.connect_timeout = 5.0
     settings.networking.error_backoffs = (1, 1, 2, 3, 5)
-    settings.process.ultimate_exiting_timeout = 10.0
+    settings.process.ultimate_exiting_timeout = None  # it would kill the process, which outlives Kopf's tasks
     return settings

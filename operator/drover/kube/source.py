@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import kopf
@@ -28,9 +28,10 @@ class Source:
         self._parser = parser
         self._metrics = metrics
 
-    def register(self, registry: kopf.OperatorRegistry) -> None:
+    def register(self, registry: kopf.OperatorRegistry, kinds: Iterable[str] = WATCHED) -> None:
         """Add the handlers, one a kind."""
-        for kind, model in WATCHED.items():
+        for kind in kinds:
+            model = WATCHED[kind]
             served = model.GROUP, model.VERSION, model.PLURAL
             on_event = kopf.on.event(*served, registry=registry, id=f"observe-{model.PLURAL}")
             on_event(self._handler(kind))

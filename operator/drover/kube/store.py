@@ -10,6 +10,7 @@ from typing import Any
 from drover.api.kinds import WATCHED
 from drover.api.meta import AnyResource, Key
 from drover.control.ports import Listed, Refused, Write, Written
+from drover.kube import rights
 from drover.kube.api import Api, ApiError, UnansweredError, collection_of, path_of
 from drover.kube.parsing import Parser, key_of
 from drover.observe.metrics import Metrics
@@ -79,7 +80,8 @@ class Store:
         except ApiError as error:
             result = "conflict" if error.code == 409 else "refused"
             if error.code != 409:
-                return Refused(write.id, error.code, error.message)
+                mend = f": {rights.MEND}" if rights.lacked(error) else ""
+                return Refused(write.id, error.code, error.message + mend)
             self._metrics.api_conflict(WATCHED[write.key.kind].PLURAL)
             return await self._conflict(write, error)
         finally:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+import time
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 Format = Literal["text", "json"]
 Level = Literal["debug", "info", "warning", "error"]
+REPEAT_SECONDS = 60.0
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "k8s_skip", "settings"}
 
 
@@ -17,6 +22,7 @@ def configure(fmt: Format, level: Level) -> None:
     """Log to stderr from now on. Libraries are heard only where they warn, unless everything is asked for."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if fmt == "json" else TextFormatter())
+    handler.addFilter(Sparing())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -31,6 +37,33 @@ def fields(record: logging.LogRecord) -> dict[str, int | float | str]:
     """What was given as ``extra``: numbers as they are, everything else as text."""
     given = {name: value for name, value in vars(record).items() if name not in _STANDARD}
     return {name: value if isinstance(value, int | float) else str(value) for name, value in given.items()}
+
+
+class Sparing(logging.Filter):
+    """Lets a complaint through once a minute, with how often it was ``repeated`` in between: an outage or a missing
+    right meets every request. Two are one complaint where they differ in nothing but what is quoted, names above all.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._told_at: dict[tuple[str, ...], float] = {}
+        self._held: Counter[tuple[str, ...]] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        unquoted = (re.sub(r'"[^"]*"', "", text) for text in (record.getMessage(), str(getattr(record, "error", ""))))
+        complaint = (record.name, *unquoted)
+        now = self._clock()
+        if now - self._told_at.get(complaint, float("-inf")) < REPEAT_SECONDS:
+            self._held[complaint] += 1
+            return False
+        if held := self._held.pop(complaint, 0):
+            record.repeated = held
+        self._told_at = {one: at for one, at in self._told_at.items() if now - at < REPEAT_SECONDS}
+        self._told_at[complaint] = now
+        return True
 
 
 class TextFormatter(logging.Formatter):

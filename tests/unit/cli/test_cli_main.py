@@ -10,11 +10,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from drover import __version__
 from drover.api.host import Host
 from drover.api.virtualmachine import VirtualMachine
 from drover.cli import garbage
 from drover.cli.completion import answer
-from drover.cli.main import MODULES, app
+from drover.cli.main import MODULES, PANELS, app, plugin
 from drover.cli.server import CommandError, carried_out, name_of
 
 
@@ -31,6 +32,31 @@ def test_help_names_all_of_them_and_a_typing_error_is_met_with_the_nearest() -> 
     typo = CliRunner().invoke(app, ["stats"])
     assert typo.exit_code == 2
     assert "'status'" in typo.output
+
+
+def test_help_has_each_command_in_a_panel() -> None:
+    told = CliRunner().invoke(app, ["--help"]).output
+    positions = [told.index(f"─ {panel} ─") for panel in PANELS]
+    assert positions == sorted(positions)
+    assert "─ Commands ─" not in told
+
+
+def test_the_version_is_told_by_option_and_command() -> None:
+    for word in ("--version", "version"):
+        told = CliRunner().invoke(app, [word])
+        assert (told.exit_code, told.output) == (0, f"{__version__}\n")
+
+
+def test_the_plugin_goes_by_the_name_it_is_called_by_and_leaves_completion_to_kubectl(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["kubectl-drover", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        plugin()
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert "Usage: kubectl drover [OPTIONS] COMMAND" in told
+    assert "completion" not in told
 
 
 def test_a_subcommand_that_only_asks_does_not_load_the_operator() -> None:

@@ -84,7 +84,7 @@ def test_an_alert_has_a_runbook_that_says_what_to_do(alert: Alert) -> None:
 
 
 def test_no_runbook_is_left_of_an_alert_that_is_no_more() -> None:
-    pages = {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")} - {"README"}
+    pages = {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")} - {"index"}
     assert pages == {alert.name.lower() for alert in ALERTS}
 
 

@@ -17,7 +17,7 @@ STALLED = Health(True, "leading", "drover-0", 3, 31.0)
 
 async def get(health: Health, path: str, **headers: str) -> tuple[int, str]:
     page = StatePage(world_of(vm("web", "Running")), lambda: NOW)
-    app = application(lambda: health, Metrics("ns/drover", "drover-0"), page)
+    app = application(lambda: health, Metrics("ns/drover", "drover-0"), lambda: page)
     async with (
         serving(app, "127.0.0.1", 0) as url,
         aiohttp.ClientSession() as session,
@@ -61,7 +61,8 @@ async def test_every_replica_tells_of_itself_and_of_nothing_else(health: Health)
 
 async def test_how_long_a_page_took_is_told_by_the_next_scrape() -> None:
     metrics = Metrics()
-    app = application(lambda: LEADER, metrics, StatePage(world_of(vm("web", "Running")), lambda: NOW))
+    page = StatePage(world_of(vm("web", "Running")), lambda: NOW)
+    app = application(lambda: LEADER, metrics, lambda: page)
     async with (
         serving(app, "127.0.0.1", 0) as url,
         aiohttp.ClientSession() as session,

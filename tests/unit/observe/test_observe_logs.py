@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from drover.observe.logs import JsonFormatter, TextFormatter
+from drover.observe.logs import JsonFormatter, Sparing, TextFormatter
 
 
 def record(message: str, **extra: object) -> logging.LogRecord:
@@ -39,3 +39,38 @@ def test_json_carries_the_same_fields() -> None:
         "message": "elected",
         "epoch": 3,
     }
+
+
+def complaint(message: str, error: str = "", level: int = logging.WARNING) -> logging.LogRecord:
+    made = record(message, error=error)
+    made.levelno = level
+    return made
+
+
+def test_a_complaint_is_told_once_a_minute_with_how_often_it_came() -> None:
+    now = [0.0]
+    sparing = Sparing(lambda: now[0])
+    told = []
+    for second in range(0, 130, 10):
+        now[0] = float(second)
+        again = complaint("write not answered", "no route")
+        if sparing.filter(again):
+            told.append((second, vars(again).get("repeated")))
+    assert told == [(0, None), (60, 5), (120, 5)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (complaint("failed", 'vms "a" is forbidden'), complaint("failed", 'vms "b" is forbidden'), True),
+        (complaint("failed", "no route"), complaint("failed", "timed out"), False),
+        (complaint("failed", "no route"), complaint("lost", "no route"), False),
+        (complaint("moved", level=logging.INFO), complaint("moved", level=logging.INFO), False),
+    ],
+)
+def test_two_are_one_complaint_where_they_differ_in_names_alone(
+    first: logging.LogRecord, second: logging.LogRecord, same: bool
+) -> None:
+    sparing = Sparing(lambda: 0.0)
+    assert sparing.filter(first)
+    assert sparing.filter(second) is not same

@@ -48,6 +48,8 @@ NOT_FOUND = 404
 CONFLICT = 409
 NAMESPACE_IS_GOING = "because it is being terminated"
 """What the API server says of a creation in a namespace that is deleted: nothing is wrong, it goes on elsewhere."""
+KIND_IS_GOING = "custom resource definition is terminating"
+"""What it says of a creation while the kind's CRD is being deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +140,8 @@ class Engine:
             self._want(key, frozenset(), out)
 
     def _audit_ghosts(self, listed: Listed, out: Outputs) -> None:
-        """Drop what a complete list does not name: a watch that was down does not tell of deletions."""
-        for key in self.world.keys(listed.kind):
-            known = self.world.confirmed(key)
-            if known is None or listed.uids.get(key) == known.uid:
-                continue
-            if int(known.metadata.resource_version or 0) <= listed.resource_version:
-                self._forget(key, known.uid, out)
+        for ghost in self.world.unlisted(listed.kind, listed.uids, listed.resource_version):
+            self._forget(ghost.key, ghost.uid, out)
 
     def _written(self, write_id: int, resource: AnyResource | None, out: Outputs) -> None:
         flight = self._land(write_id)
@@ -170,6 +167,8 @@ class Engine:
         self.world.settle(write.key)
         if refused.code == NOT_FOUND and write.verb != "create":
             self._forget(write.key, write.uid, out)
+        elif KIND_IS_GOING in refused.message:
+            self.world.closed_kinds.add(write.key.kind)
         elif refused.code not in (NOT_FOUND, CONFLICT) and NAMESPACE_IS_GOING not in refused.message:
             out.failures.append(Failure(write.key, f"{write.verb} refused with {refused.code}: {refused.message}"))
         if self.state == "fencing" and self.world.find(write.key) is not None:
@@ -295,10 +294,13 @@ class Engine:
             self._queue.succeeded(resource.key)
 
     def _write_own(self, resource: AnyResource, outcome: Outcome, out: Outputs) -> bool:
-        """At most one PATCH of the object itself: the finalizer before a claim, the status before its removal."""
+        """At most one PATCH of the object itself: metadata before a claim, the status before it is let go."""
         protected = FINALIZER in resource.metadata.finalizers
         if outcome.protect and not protected:
             self._write_finalizers(resource, (*resource.metadata.finalizers, FINALIZER), out)
+            return True
+        if outcome.disown and resource.metadata.owner_references:
+            self._send(out, "metadata", resource, {"metadata": {"ownerReferences": []}})
             return True
         if outcome.status is not None:
             patch = merge_patch(dump(resource.status), dump(outcome.status))

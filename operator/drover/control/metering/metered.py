@@ -20,7 +20,7 @@ from drover.control import conditions
 from drover.control.metering.charging import ended
 from drover.control.metering.holders import usage_of
 from drover.control.metering.pending import OFFERED, Pending, months_of
-from drover.control.metering.placing import missing_records, unsettled
+from drover.control.metering.placing import is_closed, missing_records, unsettled
 from drover.control.outcome import Controller, Outcome, Watch
 from drover.control.virtualmachine.usage import migrated
 from drover.control.world import World
@@ -87,7 +87,7 @@ def _leaving(resource: AnyResource, outcome: Outcome, world: World, now: datetim
         status = conditions.acknowledged(resource, now).model_copy(update={"usage": ended(usage, now)})
         return _staying(resource, Outcome(status=status), world)
     waiting = unsettled(world, resource.namespace, resource.uid, usage.pending)
-    if not waiting:
+    if not waiting or is_closed(world):
         return outcome
     children = tuple(missing_records(world, resource.namespace, waiting))
     if len(usage.pending) > OFFERED and waiting != usage.pending:

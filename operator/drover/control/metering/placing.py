@@ -2,8 +2,10 @@
 
 A record is named after its month and lives in the namespace whose usage it tells. Where that namespace is going, or the
 record itself was deleted, its *estate* in the operator's own namespace takes over, record and all: a namespace is never
-held up, and what it used stays known. A record that is being deleted takes nothing more, so whatever an earlier leader
-still has in flight for it was decided on an older resourceVersion and meets a conflict.
+held up, and what it used stays known. Only who deletes the kind itself means all of it to be forgotten.
+
+A record that is being deleted takes nothing more, so whatever an earlier leader still has in flight for it was decided
+on an older resourceVersion and meets a conflict.
 """
 
 from __future__ import annotations
@@ -38,6 +40,11 @@ def is_estate(record: UsageRecord) -> bool:
     return record.spec.namespace is not None
 
 
+def is_closed(world: World) -> bool:
+    """Whether nothing more can be recorded: the kind is being deleted."""
+    return UsageRecord.KIND in world.closed_kinds
+
+
 def new_record(key: Key, namespace: str, month: str) -> UsageRecord:
     """An empty record. An estate is not protected: who deletes it means to forget."""
     own = key.name == month
@@ -49,6 +56,8 @@ def new_record(key: Key, namespace: str, month: str) -> UsageRecord:
 
 def missing_records(world: World, namespace: str, pending: Pending) -> Iterator[Create]:
     """The records to create for these entries."""
+    if is_closed(world):
+        return
     for month in sorted({month for entry in pending for month in months_of(entry)}):
         key = record_for(world, namespace, month)
         if world.find(key) is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
 from typing import NamedTuple
@@ -45,16 +45,15 @@ class Planning(NamedTuple):
     concurrency: int | None
 
 
-def compute(plan: MigrationPlan, world: World) -> Planned:
-    found = targets_of(plan, world)
-    return _estimated(plan, world, found.entries, found.moves, found.warnings)
-
-
-def _estimated(
-    plan: MigrationPlan, world: World, entries: list[PlanMigration], moves: list[Move], warnings: list[str]
-) -> Planned:
-    """All moves forecast together, over the slots and links they will share."""
+def compute(plan: MigrationPlan, world: World, *, quick: bool = False) -> Planned:
+    """All moves forecast together, over the slots and links they will share. ``quick``: without noise, so that the
+    quantiles are one figure, the likely one.
+    """
+    targets = targets_of(plan, world)
+    entries, moves, warnings = targets.entries, targets.moves, targets.warnings
     possible = [(move, planned) for move in moves if (planned := _move(move, plan, world)) is not None]
+    if quick:
+        possible = [(move, replace(planned, dirty_noise=0.0)) for move, planned in possible]
     cut_off = {move.vm.key for move in moves} - {move.vm.key for move, _ in possible}
     found = _forecast([planned for _, planned in possible], plan, world)
     forecast = found.forecast if found else None

@@ -7,7 +7,6 @@ from typing import Any
 
 from drover.api.migrationplan import MigrationPlan
 from drover.api.migrationplanstatus import MAX_VMS
-from drover.api.migrationpolicy import MigrationPolicy
 from drover.control.conditions import Verdict, false, true
 from drover.control.migrationplan import planning
 from drover.control.migrationplan.ending import finished
@@ -21,7 +20,7 @@ from drover.control.migrationplan.telling import events_of
 from drover.control.migrationplan.waves import numbered
 from drover.control.migrationplan.working import work
 from drover.control.outcome import Event, Outcome, warning
-from drover.control.policies import PolicyNotFound
+from drover.control.policies import PolicyNotFound, policy_named
 from drover.control.stage import counted, named
 from drover.control.world import World
 
@@ -95,14 +94,19 @@ def refusal(plan: MigrationPlan, world: World) -> str | None:
             f"spec.hostName drains VMs of every namespace, so it works in namespace {world.operator_namespace} only: "
             f"create the plan there, or name spec.virtualMachines"
         )
-    if host is not None and world.host(host) is None:
-        return f"host {host} does not exist: see `kubectl get hosts`"
+    if host is not None and (missing := no_host(host, world)) is not None:
+        return missing
     policy = plan.spec.policy_name
-    if policy is not None and ((found := world.get(MigrationPolicy, "", policy)) is None or found.deleting):
-        return PolicyNotFound(policy).message
+    if policy is not None and isinstance(found := policy_named(policy, world), PolicyNotFound):
+        return found.message
     if (wanted := len(scope(plan, world))) > MAX_VMS:
         return f"{wanted} VMs match spec.selector, a plan moves at most {MAX_VMS}: narrow the selector"
     return None
+
+
+def no_host(name: str, world: World) -> str | None:
+    """What to do about a name that no host has."""
+    return f"host {name} does not exist: see `kubectl get hosts`" if world.host(name) is None else None
 
 
 def _plan(plan: MigrationPlan, world: World, now: datetime) -> Outcome:
@@ -124,9 +128,9 @@ def _plan(plan: MigrationPlan, world: World, now: datetime) -> Outcome:
     return Outcome(status=outcome.status, events=(*events, *outcome.events), requeue_at=outcome.requeue_at)
 
 
-def drafted(plan: MigrationPlan, world: World, now: datetime) -> MigrationPlan:
-    """The plan with what planning finds in its status: entries, waves, estimate."""
-    planned = planning.compute(plan, world)
+def drafted(plan: MigrationPlan, world: World, now: datetime, *, quick: bool = False) -> MigrationPlan:
+    """The plan with what planning finds in its status: entries, waves, estimate; ``quick``: no more than the likely."""
+    planned = planning.compute(plan, world, quick=quick)
     entries = numbered(planned.migrations)
     opens = plan.spec.window.not_before if plan.spec.window is not None else None
     start = max(now, opens) if opens is not None else now

@@ -21,7 +21,7 @@ from drover.control.conditions import derive, true
 from drover.control.metering.archive import added
 from drover.control.metering.daily import rows_of_sums, sums_of_record
 from drover.control.metering.holders import usage_of
-from drover.control.metering.placing import estate_of, is_estate, new_record, records_for
+from drover.control.metering.placing import estate_of, is_closed, is_estate, new_record, records_for
 from drover.control.outcome import Controller, Create, Outcome, Watch
 from drover.control.usagerecord.folding import Due, due, kept, latest, totals_of
 from drover.control.world import World
@@ -71,7 +71,7 @@ def _added(record: UsageRecord, waits: Due, world: World, now: datetime) -> Outc
 
 def _retire(record: UsageRecord, world: World) -> Outcome:
     """The estate takes over, then the record may go. An estate itself just goes."""
-    if is_estate(record) or not (record.status.sums or record.status.settled):
+    if is_estate(record) or is_closed(world) or not (record.status.sums or record.status.settled):
         return Outcome(protect=False)
     key = estate_of(world, record.namespace, record.spec.month)
     estate = cast("UsageRecord | None", world.confirmed(key))

@@ -1,12 +1,14 @@
 """What a VM needs before it can be placed, checked in order: flavor, image, networks, volumes, addresses.
 
-``gather`` reads everything from the World into one value; each rule looks at one thing and returns what is missing.
+``gather`` reads everything from the World into one value, or says what is missing first; ``lacking`` says all of it.
+Each rule looks at one thing and returns what is missing.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from math import ceil
 
 from drover.api.flavor import Flavor, FlavorCPU
@@ -18,6 +20,7 @@ from drover.api.virtualmachine import (
     Interface,
     ResolvedFlavor,
     VirtualMachine,
+    VirtualMachineNetwork,
     VirtualMachineVolume,
 )
 from drover.api.volume import Volume, VolumeSource, VolumeSpec
@@ -51,16 +54,28 @@ def gather(vm: VirtualMachine, world: World) -> Ready | Missing:
     flavor = resolve_flavor(vm, world)
     if isinstance(flavor, Missing):
         return flavor
-    missing = _image(vm, flavor, world) or _group(vm, world) or _networks(vm, world)
+    missing = _image(vm, flavor, world) or _group(vm, world) or next(_networks(vm, world), None)
     if missing is not None:
         return missing
     volumes = _volumes(vm, world)
     if isinstance(volumes, Missing):
         return volumes
-    interfaces = allocate_interfaces(vm, world)
-    if isinstance(interfaces, NoAddress):
-        return Missing("AddressUnavailable", interfaces.message, stalled=interfaces.stalled)
+    interfaces = _interfaces(vm, world)
+    if isinstance(interfaces, Missing):
+        return interfaces
     return Ready(flavor, interfaces, volumes)
+
+
+def lacking(vm: VirtualMachine, world: World) -> Iterator[Missing]:
+    """All that is missing, where ``gather`` tells the first of it."""
+    flavor = resolve_flavor(vm, world)
+    image = _image(vm, flavor, world) if not isinstance(flavor, Missing) else None
+    networks = list(_networks(vm, world))
+    disks = (_disk(vm, disk, world) for disk in vm.spec.volumes)
+    interfaces = _interfaces(vm, world) if not networks else None
+    for found in (flavor, image, _group(vm, world), *networks, *disks, interfaces):
+        if isinstance(found, Missing):
+            yield found
 
 
 def resolve_flavor(vm: VirtualMachine, world: World) -> ResolvedFlavor | Missing:
@@ -146,51 +161,57 @@ def _group(vm: VirtualMachine, world: World) -> Missing | None:
     return Missing("PlacementGroupNotFound", message, stalled=True)
 
 
-def _networks(vm: VirtualMachine, world: World) -> Missing | None:
-    for nic in vm.spec.networks:
-        namespace = nic.network_ref.namespace or vm.namespace
-        where = f"network {namespace}/{nic.network_ref.name}"
-        network = world.network(namespace, nic.network_ref.name)
-        if network is None or network.deleting:
-            message = f"{where} does not exist: create it, or correct spec.networks[{nic.name}].networkRef"
-            return Missing("NetworkNotReady", message, stalled=True)
-        if namespace != vm.namespace and not network.spec.shared:
-            message = f"{where} is not shared: its owner must set spec.shared, or use a network of {vm.namespace}"
-            return Missing("NetworkNotReady", message, stalled=True)
-        if network.status.phase != "Active":
-            hint = ": set its spec.adminStateUp" if network.status.phase == "Down" else ""
-            return Missing("NetworkNotReady", f"{where} is {network.status.phase or 'Pending'}{hint}")
-        if nic.subnet and all(subnet.name != nic.subnet for subnet in network.spec.subnets):
-            names = ", ".join(subnet.name for subnet in network.spec.subnets)
-            message = f"{where} has no subnet {nic.subnet}: choose one of {names}"
-            return Missing("NetworkNotReady", message, stalled=True)
+def _networks(vm: VirtualMachine, world: World) -> Iterator[Missing]:
+    return filter(None, (_network(vm, nic, world) for nic in vm.spec.networks))
+
+
+def _network(vm: VirtualMachine, nic: VirtualMachineNetwork, world: World) -> Missing | None:
+    namespace = nic.network_ref.namespace or vm.namespace
+    where = f"network {namespace}/{nic.network_ref.name}"
+    network = world.network(namespace, nic.network_ref.name)
+    if network is None or network.deleting:
+        message = f"{where} does not exist: create it, or correct spec.networks[{nic.name}].networkRef"
+        return Missing("NetworkNotReady", message, stalled=True)
+    if namespace != vm.namespace and not network.spec.shared:
+        message = f"{where} is not shared: its owner must set spec.shared, or use a network of {vm.namespace}"
+        return Missing("NetworkNotReady", message, stalled=True)
+    if network.status.phase != "Active":
+        hint = ": set its spec.adminStateUp" if network.status.phase == "Down" else ""
+        return Missing("NetworkNotReady", f"{where} is {network.status.phase or 'Pending'}{hint}")
+    if nic.subnet and all(subnet.name != nic.subnet for subnet in network.spec.subnets):
+        names = ", ".join(subnet.name for subnet in network.spec.subnets)
+        message = f"{where} has no subnet {nic.subnet}: choose one of {names}"
+        return Missing("NetworkNotReady", message, stalled=True)
     return None
+
+
+def _interfaces(vm: VirtualMachine, world: World) -> tuple[Interface, ...] | Missing:
+    interfaces = allocate_interfaces(vm, world)
+    if isinstance(interfaces, NoAddress):
+        return Missing("AddressUnavailable", interfaces.message, stalled=interfaces.stalled)
+    return interfaces
 
 
 def _volumes(vm: VirtualMachine, world: World) -> tuple[AttachedVolume, ...] | Missing:
     """The volumes to attach, or the first that is not there; those from templates are asked for all at once."""
-    attached: list[AttachedVolume] = []
-    missing: list[Missing] = []
-    create: list[Create] = []
-    for disk in vm.spec.volumes:
-        name = disk.volume_ref.name if disk.volume_ref else volume_name(vm, disk.name)
-        volume = world.volume(vm.namespace, name)
-        if volume is None:
-            if disk.template is not None:
-                create.append(Create(_from_template(vm, disk)))
-                missing.append(Missing("VolumeNotReady", f"volume {name} is being created from its template"))
-            else:
-                message = f"volume {name} does not exist: create it, or correct spec.volumes[{disk.name}].volumeRef"
-                missing.append(Missing("VolumeNotReady", message, stalled=True))
-            continue
-        objection = _objection(vm, volume, world) or _not_ours(vm, disk, volume)
-        if objection is not None:
-            missing.append(objection)
-        attached.append(AttachedVolume(name=disk.name, volume=name, phase="InUse"))
+    disks = [_disk(vm, disk, world) for disk in vm.spec.volumes]
+    missing = [disk for disk in disks if isinstance(disk, Missing)]
     if missing:
-        first = missing[0]
-        return Missing(first.reason, first.message, first.stalled, tuple(create))
-    return tuple(attached)
+        return replace(missing[0], create=tuple(made for one in missing for made in one.create))
+    return tuple(disk for disk in disks if isinstance(disk, AttachedVolume))
+
+
+def _disk(vm: VirtualMachine, disk: VirtualMachineVolume, world: World) -> AttachedVolume | Missing:
+    name = disk.volume_ref.name if disk.volume_ref else volume_name(vm, disk.name)
+    volume = world.volume(vm.namespace, name)
+    if volume is None:
+        if disk.template is not None:
+            create = (Create(volume_of_template(vm, disk)),)
+            return Missing("VolumeNotReady", f"volume {name} is being created from its template", create=create)
+        message = f"volume {name} does not exist: create it, or correct spec.volumes[{disk.name}].volumeRef"
+        return Missing("VolumeNotReady", message, stalled=True)
+    attached = AttachedVolume(name=disk.name, volume=name, phase="InUse")
+    return _objection(vm, volume, world) or _not_ours(vm, disk, volume) or attached
 
 
 def _objection(vm: VirtualMachine, volume: Volume, world: World) -> Missing | None:
@@ -209,8 +230,13 @@ def _objection(vm: VirtualMachine, volume: Volume, world: World) -> Missing | No
 
 
 def _not_ours(vm: VirtualMachine, disk: VirtualMachineVolume, volume: Volume) -> Missing | None:
-    """A volume of a template's name that another VM made: a namesake deleted just now, or a clash of names."""
-    if disk.template is None or any(owner.uid == vm.uid for owner in volume.metadata.owner_references):
+    """A volume of a template's name that another VM made: a namesake deleted just now, or a clash of names.
+
+    One that was retained is taken up, as a StatefulSet does with its claims.
+    """
+    owners = {owner.uid for owner in volume.metadata.owner_references}
+    retained = volume.spec.reclaim_policy == "Retain" and not owners
+    if disk.template is None or vm.uid in owners or retained:
         return None
     message = f"volume {volume.name} belongs to another VirtualMachine: wait until it is gone, or rename the disk"
     return Missing("VolumeNotReady", message)
@@ -220,12 +246,18 @@ def _names(world: World, volume: Key, but: VirtualMachine) -> str:
     return ", ".join(key.name for key in world.vms_of_volume[volume] if key != but.key) or "another VM"
 
 
-def _from_template(vm: VirtualMachine, disk: VirtualMachineVolume) -> Volume:
-    """The Volume a template asks for. The VM owns it, so that it goes with the VM."""
+def volume_of_template(vm: VirtualMachine, disk: VirtualMachineVolume) -> Volume:
+    """The Volume a template asks for. The VM owns it, so that it goes with the VM, unless it is to be retained."""
     template = disk.template
     assert template is not None
     source = VolumeSource(type="Image", ref=template.image_ref) if template.image_ref else VolumeSource()
+    owners = (vm.as_owner(),) if template.reclaim_policy == "Delete" else ()
     return Volume(
-        metadata=ObjectMeta(name=volume_name(vm, disk.name), namespace=vm.namespace, owner_references=(vm.as_owner(),)),
-        spec=VolumeSpec(size=template.size, class_name=template.class_name or "standard", source=source),
+        metadata=ObjectMeta(name=volume_name(vm, disk.name), namespace=vm.namespace, owner_references=owners),
+        spec=VolumeSpec(
+            size=template.size,
+            class_name=template.class_name or "standard",
+            source=source,
+            reclaim_policy=template.reclaim_policy,
+        ),
     )

@@ -28,10 +28,19 @@ Victims = dict[str, list[Victim]]
 
 
 def unschedulable(
-    vm: VirtualMachine, world: World, now: datetime, request: Request, refused: Refused, kept: dict[str, Any]
+    vm: VirtualMachine,
+    world: World,
+    now: datetime,
+    request: Request,
+    refused: Refused,
+    kept: dict[str, Any],
+    *,
+    preempting: bool = True,
 ) -> Outcome:
-    """The VM waits. The same refusal again is the same decision, and no write."""
-    before, eviction = _same(vm, refused), _make_room(vm, request, world)
+    """The VM waits. The same refusal again is the same decision, and no write. Unless it is ``preempting``, no room is
+    made for it.
+    """
+    before, eviction = _same(vm, refused), _make_room(vm, request, world) if preempting else None
     decision = PlacementDecision(
         decided_at=before.decided_at if before is not None else now,
         evaluated=refused.evaluated,
@@ -139,14 +148,14 @@ def _make_room(vm: VirtualMachine, request: Request, world: World) -> Eviction |
     def admits(host: str) -> bool:
         return without_failover(vm, request, host, world) is None
 
-    victims = _victims(vm, request, world)
+    victims = victims_for(vm, request, world)
     for some in (_begun(vm, victims, world), victims):
         if some and (eviction := evict_for(world.ledger, request, some, admits)):
             return eviction
     return None
 
 
-def _victims(vm: VirtualMachine, request: Request, world: World) -> Victims:
+def victims_for(vm: VirtualMachine, request: Request, world: World) -> Victims:
     """The VMs that may be stopped for this one, by host."""
     own = world.priority(vm).value
     victims: Victims = defaultdict(list)

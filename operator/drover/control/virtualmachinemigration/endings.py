@@ -23,10 +23,9 @@ from drover.control.world.claims import (
 def premature_end(migration: VirtualMachineMigration, vm: VirtualMachine | None, world: World) -> End | None:
     """The first thing that ends a migration whose VM has not moved."""
     name, status = migration.spec.virtual_machine_name, migration.status
-    if vm is None or vm.deleting or (status.vm_uid and status.vm_uid != vm.uid):
-        missing = f"does not exist in {migration.namespace}: create it, then another migration of it"
-        gone = "is being deleted" if vm is not None and vm.deleting else missing
-        return End("Failed", "VirtualMachineDeleted", f"VirtualMachine {name} {gone}")
+    if (missing := vm_missing(migration, vm)) is not None:
+        return End("Failed", "VirtualMachineDeleted", missing)
+    assert vm is not None
     if (migration.deleting or migration.spec.cancel) and status.phase not in TOO_LATE:
         return End("Cancelled", "Cancelled", f"cancelled; {name} stays on {vm.status.host_name or 'no host'}")
     if not status.target_host:
@@ -41,6 +40,16 @@ def premature_end(migration: VirtualMachineMigration, vm: VirtualMachine | None,
             "Failed", "VirtualMachineStopped", f"{name} is {vm.status.phase} on {vm.status.host_name or 'no host'}"
         )
     return severed(migration, world) if status.phase in ("PreCopy", "StopAndCopy") else None
+
+
+def vm_missing(migration: VirtualMachineMigration, vm: VirtualMachine | None) -> str | None:
+    """Why there is no VM to move; ``vm`` is the one that has its name."""
+    name, uid = migration.spec.virtual_machine_name, migration.status.vm_uid
+    if vm is not None and vm.deleting:
+        return f"VirtualMachine {name} is being deleted"
+    if vm is None or (uid and uid != vm.uid):
+        return f"VirtualMachine {name} does not exist in {migration.namespace}: create it, then another migration of it"
+    return None
 
 
 def _source_lost(source: Host | None, migration: VirtualMachineMigration) -> str:

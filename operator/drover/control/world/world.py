@@ -15,7 +15,7 @@ decide without waiting for its writes and never claim a host twice.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar, cast
 
 from drover.api.host import Host
@@ -55,6 +55,8 @@ class World:
         self._completions: dict[Command, Completion] = {}
         self._tombstones: dict[str, None] = {}
         self._listeners: list[Listener] = []
+        self.closed_kinds: set[str] = set()
+        """Kinds whose CRD is being deleted, as the API server has said: nothing of them can be created any more."""
         self.books = Books()
         self.usage = UsageLedger()
         self.queues = Queues()
@@ -233,6 +235,13 @@ class World:
         if assumed_over is not None:
             self._tell(assumed_over, None)
         return True
+
+    def unlisted(self, kind: str, uids: Mapping[Key, str], version: int) -> list[AnyResource]:
+        """What a complete list of ``version`` does not name, and so is gone: a watch that was down does not tell of
+        deletions.
+        """
+        known = [resource for key, resource in self._observed[kind].items() if uids.get(key) != resource.uid]
+        return [resource for resource in known if _version(resource) <= version]
 
     def _bury(self, uid: str) -> None:
         # The response to a write, or a watch that lags, may still show an object after its deletion was seen.

@@ -103,6 +103,15 @@ METRICS_RENDER_DURATION = histogram(
     "drover_metrics_render_duration_seconds", "Time to render the metrics page.", SUBSECOND
 )
 
+ADMISSION_REVIEWS = counter(
+    "drover_admission_reviews_total",
+    "Objects that drover admission has reviewed, by its answer (allowed, warned, refused, error).",
+    *("resource", "result"),
+)
+ADMISSION_DURATION = histogram(
+    "drover_admission_review_duration_seconds", "Time drover admission took to answer.", SUBSECOND, "resource"
+)
+
 LEDGER_WRITES = counter("drover_ledger_writes_total", "Ledger writes by result.", "result")
 
 WORKQUEUE_DEPTH = gauge("workqueue_depth", "Current depth of workqueue.", "name")

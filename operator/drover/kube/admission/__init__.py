@@ -1,0 +1,1 @@
+"""``drover admission``: Kopf's webhook server over a World that is only read."""
