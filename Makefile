@@ -90,6 +90,7 @@ lint: $(STAMP) ## style, types, layers, and that what is generated is as generat
 	$(HACK) chart --check
 	$(HACK) version --check
 	$(HACK) reference --check
+	$(HACK) statemachines --check docs/concepts/states.md
 
 .PHONY: workflows
 workflows: $(STAMP) ## check .github/workflows

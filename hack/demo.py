@@ -16,7 +16,7 @@ from rich.console import Console
 
 import demo_view as view
 from controlplane import ControlPlane, ControlPlaneError, Kubectl, KubectlError, install_crds, start
-from demo_state import Snapshot, message, name_of, phase
+from demo_state import Manifest, Snapshot, message, name_of, phase
 from operatorpods import OperatorPods
 from operatorprocess import OperatorError, OperatorProcess
 
@@ -139,7 +139,7 @@ class Demo:
             self._console.print(line, highlight=False)
 
 
-def _drain_plans(now: Snapshot) -> list[dict[str, object]]:
+def _drain_plans(now: Snapshot) -> list[Manifest]:
     return [plan for plan in now.plans if plan["spec"].get("hostName") == DRAINED and name_of(plan) != "rehearsal"]
 
 
@@ -148,7 +148,7 @@ def _drained(now: Snapshot) -> bool:
     return bool(plans) and all("endTimestamp" in plan["status"] for plan in plans)
 
 
-def _unschedulable(now: Snapshot) -> list[dict[str, object]]:
+def _unschedulable(now: Snapshot) -> list[Manifest]:
     return [vm for vm in now.vms if phase(vm) == "Unschedulable"]
 
 

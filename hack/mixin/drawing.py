@@ -25,7 +25,7 @@ INCHES = 0.75, 0.42
 MOST_SERIES = 12
 STEPS = 180
 PREFIXES = ((2**40, "Ti"), (2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki"))
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 8,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -119,7 +119,7 @@ def _areas(axes: Axes, panel: Panel, prometheus: Prometheus, window: Window) -> 
 
 def _finish_lines(axes: Axes, panel: Panel, window: Window) -> None:
     axes.set_xlim(0, window.end - window.start)
-    lowest = min((float(line.get_ydata().min()) for line in axes.get_lines()), default=0.0)
+    lowest = min((float(np.min(line.get_ydata())) for line in axes.get_lines()), default=0.0)
     if lowest >= 0:
         axes.set_ylim(bottom=0)
     if axes.dataLim.ymax <= 0:  # nothing but zeros
