@@ -51,7 +51,8 @@ async def test_a_file_that_is_not_there_is_told_without_a_warning_of_the_library
     assert caplog.records == []
 
 
-async def test_one_file_of_several_is_enough(tmp_path: Path) -> None:
+async def test_one_file_of_several_is_enough(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")  # what the library says in passing is no complaint
     path = tmp_path / "config"
     path.write_text(yaml.safe_dump(USABLE))
     connection = Connection(f"{tmp_path / 'none'}:{path}", None)
