@@ -229,8 +229,9 @@ def test_the_examples_are_applied_folder_by_folder_and_the_one_that_cannot_fit_i
     finally:
         unprotected = json.dumps({"spec": {"deletionProtection": False}})
         kubectl("patch", "vm", "db-1", "-n", "data", "--type=merge", "-p", unprotected)
-        for each in ("plans", "policies", "placement", "."):  # not awaited: nothing else in this cluster is named so
+        for each in ("plans", "policies", "placement"):
             kubectl("delete", "--ignore-not-found", "--wait=false", "-f", str(EXAMPLES / each))
+        kubectl("delete", "--ignore-not-found", "--timeout=60s", "-f", str(EXAMPLES))
 
 
 def test_it_waits_for_its_certificate_and_says_so(cluster: ControlPlane, tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ CLUSTER_WIDE = (
     "clusterrole,clusterrolebinding,validatingadmissionpolicies,validatingadmissionpolicybindings,"
     "validatingwebhookconfigurations"
 )
-PATIENCE = 30.0
+PATIENCE = 120.0
+"""Seconds: a busy API server takes its time to delete CRDs."""
 pytestmark = pytest.mark.timeout(300)
 SECRET_BYTES = 1024 * 1024
 """More fits into no Secret, and Helm keeps a release in one."""
@@ -58,7 +59,7 @@ def helm(kubectl: Kubectl) -> Iterator[Helm]:
     administrator = Helm(kubectl.kubeconfig)
     yield administrator
     administrator(*UNINSTALL, "--ignore-not-found")
-    ours = ("-l", "app.kubernetes.io/part-of=drover", "--timeout=30s")
+    ours = ("-l", "app.kubernetes.io/part-of=drover", f"--timeout={PATIENCE:.0f}s")
     kubectl("delete", "deploy,svc,sa,secret,role,rolebinding", "-n", SYSTEM, *ours)
     kubectl("delete", f"crd,{CLUSTER_WIDE}", *ours)
 

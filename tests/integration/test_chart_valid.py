@@ -1,20 +1,35 @@
 """The API server takes all that the chart renders, and a restricted namespace has nothing to say against its pods."""
 
+import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from conftest import STATES
 from rights import ROOT
 
 from chart.helm import Helm
 from chart.shared import CHART
-from controlplane import Kubectl
+from controlplane import Kubectl, install_crds, start
 
 VALUES = ROOT / "tests" / "unit" / "chart" / "values"
 ELSEWHERE = ("monitoring.coreos.com/", "cert-manager.io/")
 """Groups of operators that are not here."""
 DRY = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict")
+
+
+@pytest.fixture(scope="module")
+def kubectl() -> Iterator[Kubectl]:
+    """Of a cluster for this module alone: nobody else has applied objects of the same names, in another way."""
+    plane = start(STATES / f"{os.getpid()}-chart-valid")
+    try:
+        client = Kubectl(plane.kubectl, plane.kubeconfig)
+        install_crds(client, ROOT / "crds")
+        yield client
+    finally:
+        plane.stop()
 
 
 @pytest.fixture

@@ -93,7 +93,9 @@ def test_a_watch_is_ended_and_what_is_left_in_the_background_goes_with_the_sessi
 
 def _reading(log: Path) -> bool:
     """Whether some process reads it."""
-    lines = subprocess.run(["ps", "-eo", "args"], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    lines = subprocess.run(
+        ["ps", "-ww", "-eo", "args"], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.splitlines()
     return f"tail -f {log}" in lines
 
 

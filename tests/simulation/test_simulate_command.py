@@ -85,4 +85,4 @@ def test_what_the_schema_refuses_is_told_and_not_simulated(tmp_path: Path) -> No
 def test_a_duration_that_is_none_is_refused(manifests: Path, text: str) -> None:
     result = drover_simulate(manifests, "--for", text)
     assert result.exit_code == 2
-    assert "is not a duration" in " ".join(result.stderr.split())
+    assert f"--for {text!r} is not a duration" in " ".join(result.stderr.split())

@@ -17,8 +17,8 @@
 
 {{/* By these, and a component, Services and Deployments know their pods; they never change. */}}
 {{- define "drover.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "drover.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "drover.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{/* On every object. A component stands beside them where there is one. */}}

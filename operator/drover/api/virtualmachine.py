@@ -66,8 +66,8 @@ class VolumeTemplate(Model):
     """Storage class; standard when absent."""
     image_ref: NamespacedRef | None = None
     """The image it is filled with; empty when absent."""
-    reclaim_policy: ReclaimPolicy = "Delete"
-    """Retain: it stays when the VM is deleted, and a VM of the same name takes it up again."""
+    reclaim_policy: ReclaimPolicy | None = None
+    """Retain: it stays when the VM is deleted, and a VM of the same name takes it up again. Delete when absent."""
 
 
 class VirtualMachineVolume(Model):

@@ -35,7 +35,7 @@ def duration(text: str) -> timedelta:
     """``90s``, ``1h30m``, ``7d``."""
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise typer.BadParameter(f"{text!r} is not a duration: write 90s, 1h30m or 7d")
+        raise typer.BadParameter(f"--for {text!r} is not a duration: write 90s, 1h30m or 7d")
     return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
 
 

@@ -21,6 +21,8 @@ from drover.api.meta import Key
 
 REQUEST_TIMEOUT = 10.0
 """Seconds for one request; a write that outlasts it is repeated."""
+LIST_TIMEOUT = 60.0
+"""Seconds for a list, or a page of one."""
 CONNECTIONS = 64
 BACKOFF_BASE = 0.1
 BACKOFF_MAX = 10.0

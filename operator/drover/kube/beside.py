@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Coroutine
 from typing import Any, NoReturn, cast
 
+import aiohttp
 import kopf
 
 from drover.kube.api import FatalError
@@ -39,6 +40,12 @@ async def _watched(tasks: Collection[asyncio.Task[Any]]) -> NoReturn:
     except FatalError:
         raise
     except Exception as error:  # whatever Kopf makes of the API server's answers to a watch
-        # Not its cause, nor all of it: a request is in there, with the token.
-        why = ": ".join([type(error).__name__, *map(str, error.args[:1])])
+        why = f"{type(error).__name__}: {told(error)}".rstrip(": ")
     raise FatalError(f"the watch of the Kubernetes API server broke, beginning anew: {why}")
+
+
+def told(error: Exception) -> str:
+    """Its message, without its cause and its other arguments: a request is in there, with the token."""
+    if isinstance(error, aiohttp.ClientError):
+        return str(error)
+    return str(error.args[0]) if error.args else ""

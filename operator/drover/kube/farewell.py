@@ -13,7 +13,7 @@ from typing import Any
 
 from drover.api.kinds import BY_PLURAL
 from drover.api.meta import FINALIZER, AnyResource
-from drover.kube.api import Api, ApiError, collection_of, path_of
+from drover.kube.api import LIST_TIMEOUT, Api, ApiError, collection_of, path_of
 from drover.kube.parsing import key_of
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ async def let_go(api: Api, kinds: Iterable[type[AnyResource]]) -> None:
 async def _held(api: Api, kind: type[AnyResource]) -> list[dict[str, Any]]:
     """What is being deleted and waits for us."""
     try:
-        listed = await api.request("list", kind.PLURAL, collection_of(kind.KIND))
+        listed = await api.request("list", kind.PLURAL, collection_of(kind.KIND), timeout=LIST_TIMEOUT)
     except ApiError as error:
         if error.code == 404:  # the kind is gone
             return []

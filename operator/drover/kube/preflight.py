@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 NAMED = 5
 """Missing rights that are named; the others are counted."""
+INSTALL = "kubectl apply --server-side -f crds/ -f config/admission/"
 
 
 async def check(api: Api, namespace: str, lease: str) -> None:
@@ -41,11 +42,22 @@ def answering(api: Api) -> Iterator[None]:
             f" {_mend(error)}, or choose another with --kubeconfig and --context"
         ) from error
     except ApiError as error:
-        mend = "renew the token or certificate" if error.code == 401 else "ask for that right"
         raise FatalError(
-            f"the Kubernetes API server at {api.url} refuses these credentials ({error}):"
-            f" {mend}, or choose others with --kubeconfig and --context"
+            f"the Kubernetes API server at {api.url} refuses {_refused(error)} with --kubeconfig and --context"
         ) from error
+
+
+def _refused(error: ApiError) -> str:
+    """What, and its mend. Only 401 and 403 are about who asks: a kind whose CRD was deleted meanwhile is a 404."""
+    match error.code:
+        case 401:
+            return f"these credentials ({error}): renew the token or certificate, or choose others"
+        case 403:
+            return f"these credentials ({error}): ask for that right, or choose others"
+        case 404:
+            return f"a request ({error}): install the CRDs with `{INSTALL}`, or choose another server"
+        case _:
+            return f"a request ({error}): try again, or choose another server"
 
 
 def _mend(error: UnansweredError) -> str:
@@ -81,8 +93,7 @@ def _missing(served: Iterable[str]) -> list[str]:
 def _check_served(api: Api, served: Iterable[str]) -> None:
     if missing := _missing(served):
         names = ", ".join(f"{plural}.{GROUP}" for plural in missing)
-        install = "kubectl apply --server-side -f crds/ -f config/admission/"
-        raise FatalError(f"CRDs missing at {api.url}: {names}: install them with `{install}`")
+        raise FatalError(f"CRDs missing at {api.url}: {names}: install them with `{INSTALL}`")
 
 
 async def _ensure_namespace(api: Api, namespace: str) -> None:

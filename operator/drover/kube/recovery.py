@@ -66,10 +66,14 @@ class Recovery:
                     pause = PAUSE_BASE
                 self.trouble = str(error)
                 log.error(self.trouble, extra={"retry_in": f"{pause:g} s"})
-                gc.unfreeze()  # what the life had listed must not outlive it
-                gc.collect()
-                await self._wait(pause)
-                pause = min(pause * 2, PAUSE_MAX)
+            else:
+                continue
+            # What the life had listed must not outlive it. Its error holds it by the traceback until a turn later.
+            await asyncio.sleep(0)
+            gc.unfreeze()
+            gc.collect()
+            await self._wait(pause)
+            pause = min(pause * 2, PAUSE_MAX)
 
     async def _live(self, live: Callable[[], Awaitable[Any]]) -> None:
         """In a task of its own, so that context variables do not outlive it."""

@@ -11,7 +11,7 @@ from drover.api.kinds import WATCHED
 from drover.api.meta import AnyResource, Key
 from drover.control.ports import Listed, Refused, Write, Written
 from drover.kube import rights
-from drover.kube.api import Api, ApiError, UnansweredError, collection_of, path_of
+from drover.kube.api import LIST_TIMEOUT, Api, ApiError, UnansweredError, collection_of, path_of
 from drover.kube.parsing import Parser, key_of
 from drover.observe.metrics import Metrics
 
@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 CONCURRENCY = 32
 """Writes in flight: enough to fill the API server's queue, few enough to leave it room for others."""
 PAGE = 500
-LIST_TIMEOUT = 60.0
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # Strict: a status field that the installed CRDs lack is an error to read, not a write repeated for ever.
 WRITE_QUERY = (("fieldManager", "drover"), ("fieldValidation", "Strict"))

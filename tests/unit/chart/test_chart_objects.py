@@ -131,6 +131,12 @@ def test_names_follow_the_release() -> None:
         assert len(one["metadata"]["name"]) <= 63
 
 
+@pytest.mark.parametrize("release", ["7", "true"])
+def test_a_release_may_be_called_what_yaml_takes_for_something_else(release: str) -> None:
+    for one in rendered("--set=fullnameOverride=drover", release=release):
+        assert one["metadata"]["labels"]["app.kubernetes.io/instance"] == release
+
+
 def test_a_digest_wins_over_a_tag() -> None:
     digest = f"sha256:{'0' * 64}"
     options = f"--set=image.tag=edge,image.digest={digest}"

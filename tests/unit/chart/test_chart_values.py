@@ -9,6 +9,7 @@ from charts import HELM, VALUES, template
 
 from chart.helm import HelmError
 from chart.shared import CHART
+from drover import __version__
 
 REFUSED = {
     "replicaCount=-1": "- at '/replicaCount': minimum: got -1, want 0",
@@ -17,6 +18,12 @@ REFUSED = {
     "crds.enbled=true": "- at '/crds': additional properties 'enbled' not allowed",
     "image.pullPolicy=Sometimes": "- at '/image/pullPolicy': value must be one of 'IfNotPresent', 'Always', 'Never'",
     "image.repository=": "- at '/image/repository': minLength: got 0, want 1",
+    "image.repository=registry:5000/drover:0.1.0": (
+        "- at '/image/repository': 'registry:5000/drover:0.1.0' does not match pattern"
+    ),
+    "image.repository=https://registry/drover": (
+        "- at '/image/repository': 'https://registry/drover' does not match pattern"
+    ),
     "image.digest=sha256:12": "- at '/image/digest': 'sha256:12' does not match pattern '^(sha256:[0-9a-f]{64})?$'",
     "operator.logLevel=trace": "- at '/operator/logLevel': value must be one of 'debug', 'info', 'warning', 'error'",
     "operator.leaseDuration=1": "- at '/operator/leaseDuration': minimum: got 1, want 2",
@@ -33,7 +40,19 @@ REFUSED = {
     "webhook.timeoutSeconds=60": "- at '/webhook/timeoutSeconds': maximum: got 60, want 30",
     "webhook.certificate.mode=certManager": "- at '/webhook/certificate/issuerRef': missing property 'name'",
     "fullnameOverride=Drover": "- at '/fullnameOverride': 'Drover' does not match pattern",
-    # At odds with each other.
+    "fullnameOverride=1st": "- at '/fullnameOverride': '1st' does not match pattern",
+    f"fullnameOverride={'x' * 51}": "- at '/fullnameOverride': maxLength: got 51, want 50",
+    "extraEnv[0].name=A,extraEnv[0].value=1": "- at '/extraEnv/0/value': got number, want string",
+    # At odds with each other, or with what the chart sets.
+    r"podLabels.app\.kubernetes\.io/name=web": (
+        "podLabels: app.kubernetes.io/name is the chart's own label: leave it out"
+    ),
+    r"podLabels.app\.kubernetes\.io/component=web": (
+        "podLabels: app.kubernetes.io/component is the chart's own label: leave it out"
+    ),
+    r"metrics.dashboards.labels.helm\.sh/chart=web": (
+        "metrics.dashboards.labels: helm.sh/chart is the chart's own label: leave it out"
+    ),
     "metrics.serviceMonitor.enabled=true,metrics.podMonitor.enabled=true": (
         "metrics.serviceMonitor.enabled and metrics.podMonitor.enabled scrape the same pages, so every sum would be"
         " double: enable one"
@@ -41,6 +60,10 @@ REFUSED = {
     "usageArchive.enabled=true,replicaCount=3": (
         "replicaCount 3, but usageArchive.accessMode ReadWriteOnce is one instance's: set ReadWriteMany, with a volume"
         " that can, or replicaCount 1"
+    ),
+    "webhook.enabled=true,webhook.failurePolicy=Fail,webhook.replicaCount=0": (
+        "webhook.replicaCount 0 with failurePolicy Fail would refuse every write of VMs: set failurePolicy Ignore, or"
+        " replicaCount 1 or more"
     ),
     "podDisruptionBudget.enabled=true": (
         "podDisruptionBudget.minAvailable 1 of replicaCount 1 would block every drain of a node: set replicaCount to 2"
@@ -59,6 +82,18 @@ def test_a_wrong_value_is_refused_in_one_line(setting: str) -> None:
     told = [line for line in refused.value.stderr.splitlines() if line.startswith(("- at", "Error: execution"))]
     assert len(told) == 1, refused.value.stderr
     assert REFUSED[setting] in told[0]
+
+
+@pytest.mark.parametrize(
+    "repository", ["drover", "org/drover", "Registry.example.org:5000/a/b-c/drover", "[::1]:5000/drover"]
+)
+def test_an_image_may_come_from_any_registry(repository: str) -> None:
+    assert f'image: "{repository}:{__version__}"' in template("--set", f"image.repository={repository}")
+
+
+def test_a_release_whose_services_could_have_no_name_is_refused() -> None:
+    with pytest.raises(HelmError, match="release 7: a Service's name begins with a letter, so set fullnameOverride"):
+        template(release="7")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in VALUES.glob("*.yaml")))

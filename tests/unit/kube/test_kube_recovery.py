@@ -1,6 +1,8 @@
 """Lives one after the other, in loop time."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -98,3 +100,33 @@ async def test_told_to_stop_while_it_waits_it_does_not_begin_again() -> None:
     recovery.stop()
     await running
     assert len(begun) == 1
+
+
+class Listed:
+    """What only a collector finds, as the parts of an operator that know one another."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def test_what_a_life_knew_is_gone_before_the_next_one_lists() -> None:
+    recovery = Recovery()
+    earlier: list[weakref.ref[Listed]] = []
+    found = []
+
+    async def live() -> None:
+        if earlier:
+            found.append(earlier[0]())
+            recovery.stop()
+            await asyncio.sleep(3600)
+        listed = Listed()
+        earlier.append(weakref.ref(listed))
+        gc.freeze()
+        raise FatalError("mend it")
+
+    gc.disable()
+    try:
+        await recovery.run(live)
+    finally:
+        gc.enable()
+    assert found == [None]

@@ -251,13 +251,17 @@ def volume_of_template(vm: VirtualMachine, disk: VirtualMachineVolume) -> Volume
     template = disk.template
     assert template is not None
     source = VolumeSource(type="Image", ref=template.image_ref) if template.image_ref else VolumeSource()
-    owners = (vm.as_owner(),) if template.reclaim_policy == "Delete" else ()
+    retained = template.reclaim_policy == "Retain"
     return Volume(
-        metadata=ObjectMeta(name=volume_name(vm, disk.name), namespace=vm.namespace, owner_references=owners),
+        metadata=ObjectMeta(
+            name=volume_name(vm, disk.name),
+            namespace=vm.namespace,
+            owner_references=() if retained else (vm.as_owner(),),
+        ),
         spec=VolumeSpec(
             size=template.size,
             class_name=template.class_name or "standard",
             source=source,
-            reclaim_policy=template.reclaim_policy,
+            reclaim_policy="Retain" if retained else "Delete",
         ),
     )
