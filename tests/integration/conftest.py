@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -52,6 +52,19 @@ def cluster() -> Iterator[ControlPlane]:
         plane.stop()
         with suppress(OSError):  # another session's directory may still be in it
             STATES.rmdir()
+
+
+@contextmanager
+def secluded(purpose: str) -> Iterator[ControlPlane]:
+    """A control plane with the CRDs for one module alone, which changes there what others would stumble over."""
+    if os.environ.get("CONTEXT") or os.environ.get("PROVIDER"):
+        pytest.skip("changes what a whole cluster shares: not in one that others may use")
+    plane = start(STATES / f"{os.getpid()}-{purpose}")
+    try:
+        install_crds(Kubectl(plane.kubectl, plane.kubeconfig), ROOT / "crds")
+        yield plane
+    finally:
+        plane.stop()
 
 
 @pytest.fixture(scope="session")

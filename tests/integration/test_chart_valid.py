@@ -1,18 +1,17 @@
 """The API server takes all that the chart renders, and a restricted namespace has nothing to say against its pods."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import STATES
+from conftest import secluded
 from rights import ROOT
 
 from chart.helm import Helm
 from chart.shared import CHART
-from controlplane import Kubectl, install_crds, start
+from controlplane import Kubectl
 
 VALUES = ROOT / "tests" / "unit" / "chart" / "values"
 ELSEWHERE = ("monitoring.coreos.com/", "cert-manager.io/")
@@ -23,13 +22,8 @@ DRY = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--val
 @pytest.fixture(scope="module")
 def kubectl() -> Iterator[Kubectl]:
     """Of a cluster for this module alone: nobody else has applied objects of the same names, in another way."""
-    plane = start(STATES / f"{os.getpid()}-chart-valid")
-    try:
-        client = Kubectl(plane.kubectl, plane.kubeconfig)
-        install_crds(client, ROOT / "crds")
-        yield client
-    finally:
-        plane.stop()
+    with secluded("chart-valid") as plane:
+        yield Kubectl(plane.kubectl, plane.kubeconfig)
 
 
 @pytest.fixture

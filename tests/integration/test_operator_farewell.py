@@ -3,28 +3,22 @@
 Deleting CRDs disturbs every other test, so this one has a control plane of its own.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clouds import Cloud, cloud_in
-from conftest import LEASE_SECONDS, ROOT, STATES, Operator
+from conftest import LEASE_SECONDS, ROOT, Operator, secluded
 
-from controlplane import ControlPlane, Kubectl, install_crds, start
+from controlplane import ControlPlane, Kubectl, install_crds
 
 pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
 def cluster() -> Iterator[ControlPlane]:
-    if os.environ.get("CONTEXT") or os.environ.get("PROVIDER"):
-        pytest.skip("deletes CRDs: not in a cluster that others may use")
-    plane = start(STATES / f"{os.getpid()}-farewell")
-    try:
+    with secluded("farewell") as plane:
         yield plane
-    finally:
-        plane.stop()
 
 
 @pytest.fixture
@@ -33,8 +27,7 @@ def kubectl(cluster: ControlPlane) -> Kubectl:
 
 
 @pytest.fixture
-def operator(cluster: ControlPlane, kubectl: Kubectl, tmp_path: Path) -> Iterator[Operator]:
-    install_crds(kubectl, ROOT / "crds")
+def operator(cluster: ControlPlane, tmp_path: Path) -> Iterator[Operator]:
     running = Operator(cluster, tmp_path, LEASE_SECONDS)
     yield running
     running.crash()
