@@ -68,23 +68,27 @@ class Reviewer:
         return answer
 
     async def _verdict(self, new: AnyResource, old: AnyResource | None, *, dry_run: bool) -> Verdict:
+        """What is found wrong is looked at again, until everything it rests on is as the API server has it now."""
         verdict = self._review(new, old, dry_run=dry_run)
-        if not verdict.rests_on:
-            return verdict
+        looked: set[Key] = set()
         try:
             async with asyncio.timeout(LOOK_SECONDS):
-                await self._look_again(verdict.rests_on)
+                while unsure := verdict.rests_on - looked:
+                    looked |= await self._look_again(unsure)
+                    verdict = self._review(new, old, dry_run=dry_run)
         except (TimeoutError, UnansweredError) as error:
             log.warning(
                 "what is wrong with it could not be confirmed, let through", extra={"key": new.key, "error": error}
             )
             return Verdict()
-        return self._review(new, old, dry_run=dry_run)
+        return verdict
 
-    async def _look_again(self, keys: Collection[Key]) -> None:
-        """A watch is always a moment late: most of all for what was made just before."""
+    async def _look_again(self, keys: Collection[Key]) -> set[Key]:
+        """A watch is always a moment late: most of all for what was made just before. The keys that were looked at."""
         unknown = [key for key in keys if self._mirror.world.find(key) is None]
-        await self._mirror.look_again((unknown or list(keys))[:MAX_LOOKED_AT])
+        chosen = (unknown or list(keys))[:MAX_LOOKED_AT]
+        await self._mirror.look_again(chosen)
+        return set(chosen)
 
     def _review(self, new: AnyResource, old: AnyResource | None, *, dry_run: bool) -> Verdict:
         return review(new, old, self._mirror.world, datetime.now(UTC), self._rules, dry_run=dry_run)
