@@ -9,9 +9,12 @@ from contextlib import contextmanager
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """Within, no cycles are collected: modules and lists of objects make many allocations, and few cycles."""
+    """Within, no cycles are collected: modules and lists of objects make many allocations, and few cycles. Nor is what
+    was made looked through afterwards.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
