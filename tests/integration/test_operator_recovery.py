@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import secluded
 from rights import as_account
 from running import Network, OperatorProcess, eventually, free_port, redirected
 
@@ -15,10 +16,8 @@ from controlplane import ControlPlane, Kubectl, KubectlError, install_crds
 
 LEASE = 4
 ROOT = Path(__file__).parents[2]
-OUTAGE_LINES = 8
-"""At most so many lines does an outage leave in the log, however long it is: the Lease and a write under way, each by a
-connection that breaks and by one that is refused; what has to be mended, twice; what follows when it is.
-"""
+OUTAGE_LINES = 6
+"""At most so many lines does an outage leave in the log, however long it is."""
 
 
 class Patient(OperatorProcess):
@@ -41,6 +40,18 @@ class Patient(OperatorProcess):
         assert self.process.poll() is None, f"it ended:\n{self.log()}"
         status, body = self.get("/readyz")
         return str(json.loads(body)["trouble"]) if status == 503 else ""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[ControlPlane]:
+    """Of this module alone: an operator with nothing to write, and CRDs that may be deleted."""
+    with secluded("recovery") as plane:
+        yield plane
+
+
+@pytest.fixture(scope="module")
+def kubectl(cluster: ControlPlane) -> Kubectl:
+    return Kubectl(cluster.kubectl, cluster.kubeconfig)
 
 
 @pytest.fixture
