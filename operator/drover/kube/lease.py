@@ -20,7 +20,7 @@ RENEW_DEADLINE = 2 / 3
 """Share of the lease after which a holder that could not renew gives up."""
 RETRY_PERIOD = 2 / 15
 """Share of the lease between two attempts to acquire or renew."""
-RELEASE_SECONDS = 1.0
+RELEASE_SECONDS = 3.0
 
 
 class LeaseLostError(FatalError):
@@ -106,9 +106,27 @@ class Lease:
         self._renewed_at = float("-inf")
         try:
             async with asyncio.timeout(RELEASE_SECONDS):
-                await self._write("", 1, self.epoch)
+                await self._clear()
         except (TimeoutError, UnansweredError, ApiError) as error:
             log.warning("lease not released", extra={"error": error})
+
+    async def _clear(self) -> None:
+        """The last renewal may have been cut off, and still have gone through: then from what it has left."""
+        while True:
+            try:
+                await self._write("", 1, self.epoch)
+                return
+            except ApiError as error:
+                if error.code != 409:
+                    raise
+            await self._read()
+            if not self._ours():
+                return
+
+    def _ours(self) -> bool:
+        """Whether the Lease, as last read, is held by this instance since it last acquired it."""
+        record = self._record
+        return record is not None and (record.holder, record.transitions) == (self._identity, self.epoch)
 
     def _may_take(self) -> bool:
         record = self._record
@@ -144,10 +162,10 @@ class Lease:
         except (UnansweredError, ApiError):  # an API server that starts again refuses for a while what it grants
             log.warning("lease not renewed, trying again", extra={"error": refusal})
             return
-        record = self._record
-        if record is None or (record.holder, record.transitions) != (self._identity, self.epoch):
+        if not self._ours():
             self._renewed_at = float("-inf")
-            raise LeaseLostError(f"lease {self._name} lost: held by {record.holder if record else 'nobody'}")
+            holder = self._record.holder if self._record else "nobody"
+            raise LeaseLostError(f"lease {self._name} lost: held by {holder}")
         if refusal.code != 409:
             log.warning("lease not renewed, trying again", extra={"error": refusal})
 

@@ -1,12 +1,13 @@
 """Leader election in loop time: hours pass in milliseconds, and nothing is left to a busy machine's pace."""
 
 import asyncio
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from drover.kube.api import ApiError, UnansweredError
-from drover.kube.lease import Lease, LeaseLostError
+from drover.kube.lease import RETRY_PERIOD, Lease, LeaseLostError
 
 DURATION = 15
 
@@ -24,20 +25,24 @@ class OneLease:
     async def request(
         self, verb: str, resource: str, path: str, *, body: dict[str, Any] | None = None, **_: Any
     ) -> dict[str, Any]:
+        """What was sent takes effect, also where nobody waits for the answer any more."""
+        return await asyncio.shield(asyncio.create_task(self._serve(verb, resource, path, body)))
+
+    async def _serve(self, verb: str, resource: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         await asyncio.sleep(0.01)
         if not self.up:
             raise UnansweredError(f"{verb} {resource} {path}: no route")
         if verb == "get":
             if self._stored is None:
                 raise ApiError(404, "not found")
-            return self._stored
+            return deepcopy(self._stored)
         assert body is not None
         known = str(self._version) if self._stored is not None else None
         if body["metadata"].get("resourceVersion") != known:
             raise ApiError(409, "the object has been modified")
         self._version += 1
         self._stored = {"metadata": {**body["metadata"], "resourceVersion": str(self._version)}, "spec": body["spec"]}
-        return self._stored
+        return deepcopy(self._stored)
 
 
 def contender(api: Any, identity: str) -> Lease:
@@ -90,3 +95,28 @@ async def test_a_lease_given_back_is_taken_without_waiting() -> None:
     begun = clock()
     assert await second.acquire() == 2
     assert clock() - begun < 0.1
+
+
+@pytest.mark.parametrize("milliseconds", range(0, 12, 2))
+async def test_a_lease_is_given_back_also_when_the_end_cuts_off_a_renewal(milliseconds: int) -> None:
+    api = OneLease()
+    first, second = contender(api, "a"), contender(api, "b")
+    await first.acquire()
+    holding = asyncio.create_task(first.hold())
+    await asyncio.sleep(DURATION * RETRY_PERIOD + milliseconds / 1000)
+    holding.cancel()
+    await first.release()
+    begun = clock()
+    assert await second.acquire() == 2
+    assert clock() - begun < 0.1
+
+
+async def test_what_somebody_else_was_given_is_not_given_back_for_him() -> None:
+    api = OneLease()
+    holder = contender(api, "a")
+    await holder.acquire()
+    given = await api.request("get", "leases", "drover")
+    given["spec"]["holderIdentity"] = "b"
+    await api.request("update", "leases", "drover", body=given)
+    await holder.release()
+    assert (await api.request("get", "leases", "drover"))["spec"]["holderIdentity"] == "b"
