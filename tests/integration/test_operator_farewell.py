@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clouds import Cloud, cloud_in
+from clouds import Cloud
 from conftest import LEASE_SECONDS, ROOT, Operator, secluded
+from running import eventually
 
-from controlplane import ControlPlane, Kubectl, install_crds
+from controlplane import ControlPlane, Kubectl, KubectlError, install_crds
+
+VMS = "customresourcedefinition.apiextensions.k8s.io/virtualmachines.drover.dev"
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -34,9 +37,57 @@ def operator(cluster: ControlPlane, tmp_path: Path) -> Iterator[Operator]:
 
 
 @pytest.fixture
-def cloud(operator: Operator, kubectl: Kubectl, namespace: str) -> Iterator[Cloud]:  # noqa: ARG001
-    with cloud_in(kubectl, namespace) as made:
-        yield made
+def cloud(operator: Operator, kubectl: Kubectl, namespace: str) -> Cloud:  # noqa: ARG001
+    return Cloud(kubectl, namespace)
+
+
+FROZEN = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "ValidatingAdmissionPolicy",
+    "metadata": {"name": "frozen"},
+    "spec": {
+        "matchConstraints": {
+            "resourceRules": [
+                {
+                    "apiGroups": ["drover.dev"],
+                    "apiVersions": ["*"],
+                    "operations": ["UPDATE"],
+                    "resources": ["virtualmachines"],
+                }
+            ]
+        },
+        "validations": [{"expression": "object.metadata.name != 'a'", "message": "a is frozen"}],
+    },
+}
+FROZEN_BINDING = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "ValidatingAdmissionPolicyBinding",
+    "metadata": {"name": "frozen"},
+    "spec": {"policyName": "frozen", "validationActions": ["Deny"]},
+}
+
+
+def test_one_that_must_not_be_let_go_holds_no_other(cloud: Cloud, kubectl: Kubectl) -> None:
+    cloud.up(cloud.pool(), cloud.flavor(), cloud.image(), cloud.network(), cloud.vm("a"), cloud.vm("b"))
+    cloud.apply(FROZEN, FROZEN_BINDING)
+    eventually(lambda: _is_frozen(cloud), 20, lambda: "the policy is not in force")
+    kubectl("delete", "-f", str(ROOT / "crds"), "--wait=false")
+    eventually(lambda: _kinds(kubectl) == [VMS], 60, lambda: f"still there: {_kinds(kubectl)}")
+    eventually(lambda: len(cloud.list("vm")) == 1, 20, lambda: f"still there: {cloud.list('vm')}")
+    kubectl("delete", "validatingadmissionpolicybinding", "frozen")
+    kubectl("wait", "--for=delete", VMS, "--timeout=60s")
+
+
+def _is_frozen(cloud: Cloud) -> bool:
+    try:
+        cloud.kubectl("label", "vm", "a", "-n", cloud.namespace, "--overwrite", "frozen=yes")
+    except KubectlError as error:
+        return "a is frozen" in error.stderr
+    return False
+
+
+def _kinds(kubectl: Kubectl) -> list[str]:
+    return [name for name in kubectl("get", "crd", "-o", "name").split() if name.endswith("drover.dev")]
 
 
 def test_all_kinds_can_be_deleted_at_once_with_everything_in_them(

@@ -25,22 +25,30 @@ def going(served: Mapping[str, Iterable[str]]) -> list[type[AnyResource]]:
 
 
 async def let_go(api: Api, kinds: Iterable[type[AnyResource]]) -> None:
-    """Take our finalizer off what is being deleted of these kinds. Raises UnansweredError, and ApiError where it may
-    not.
+    """Take our finalizer off what is being deleted of these kinds, all that can be; then raises the first ApiError.
+
+    Raises UnansweredError at once.
     """
+    refusals: list[ApiError] = []
     for kind in kinds:
         held = await _held(api, kind)
         for raw in held:
-            metadata = raw["metadata"]
-            kept = [name for name in metadata["finalizers"] if name != FINALIZER]
-            body = {"metadata": {"finalizers": kept, "resourceVersion": metadata["resourceVersion"]}}
             try:
-                await api.request("patch", kind.PLURAL, path_of(key_of(kind.KIND, raw)), body=body)
+                await _release(api, kind, raw)
             except ApiError as error:
                 if error.code not in (404, 409):  # gone by now, or somebody else was quicker
-                    raise
+                    refusals.append(error)
         if held:
             log.warning("objects let go: their kind is being deleted", extra={"kind": kind.KIND, "objects": len(held)})
+    if refusals:
+        raise refusals[0]
+
+
+async def _release(api: Api, kind: type[AnyResource], raw: dict[str, Any]) -> None:
+    metadata = raw["metadata"]
+    kept = [name for name in metadata["finalizers"] if name != FINALIZER]
+    body = {"metadata": {"finalizers": kept, "resourceVersion": metadata["resourceVersion"]}}
+    await api.request("patch", kind.PLURAL, path_of(key_of(kind.KIND, raw)), body=body)
 
 
 async def _held(api: Api, kind: type[AnyResource]) -> list[dict[str, Any]]:

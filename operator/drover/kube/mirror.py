@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 from collections.abc import Iterable
-from contextlib import suppress
 
 import kopf
 
@@ -67,10 +66,15 @@ class Mirror:
         await asyncio.gather(*(self._read(key) if key.name else self._list(key.kind) for key in keys))
 
     async def _read(self, key: Key) -> None:
-        with suppress(ApiError):  # not there, most likely
+        known = self.world.find(key)
+        try:
             resource = await self._store.get(key)
-            if resource is not None:
-                self.world.observe(resource)
+        except ApiError as error:
+            if error.code == 404 and known is not None:
+                self.world.gone(key, known.uid)
+            return  # what it may not see it knows nothing of
+        if resource is not None:
+            self.world.observe(resource)
 
     async def _list(self, kind: str) -> None:
         resources, listed = await self._store.list_all(kind)
