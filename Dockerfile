@@ -43,12 +43,16 @@ COPY --from=builder /opt/drover /opt/drover
 COPY --from=builder /tmp/sbom.cdx.json /usr/share/sbom/drover.cdx.json
 ENV PATH=/opt/drover/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 65532:65532
+# A release gives the last two: the commit, which drover_build_info tells as well, and where its repository is.
 ARG VERSION=unreleased
-ARG REVISION=unknown
+ARG REVISION=
+ARG SOURCE=
+ENV DROVER_REVISION=$REVISION
 LABEL org.opencontainers.image.title="drover" \
       org.opencontainers.image.description="A Kubernetes operator that runs an IaaS cloud's virtual machines over a modelled node pool" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \
-      org.opencontainers.image.revision="$REVISION"
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.source="$SOURCE"
 ENTRYPOINT ["drover"]
 CMD ["run"]

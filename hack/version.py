@@ -14,6 +14,7 @@ PLACES = [
     (ROOT / "charts" / "drover" / "Chart.yaml", r"(?m)^version: (\S+)$"),
     (ROOT / "charts" / "drover" / "Chart.yaml", r'(?m)^appVersion: "(.+)"$'),
     (ROOT / "config" / "operator" / "deployment.yaml", r"(?m)^ +image: drover:(\S+)$"),
+    (ROOT / "examples" / "gitops" / "argocd" / "apps" / "drover.yaml", r"(?m)^ +targetRevision: v(\S+)$"),
     (ROOT / "docs" / "gitops.md", r"image is `drover:([^`]+)`"),
     (ROOT / "docs" / "quickstart.md", r"builds `drover:([^`]+)`"),
 ]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import secluded
 from rights import ROOT
 
 from chart.helm import Helm
 from chart.shared import CHART
+from conftest import secluded
 from controlplane import Kubectl
 
 VALUES = ROOT / "tests" / "unit" / "chart" / "values"
@@ -48,6 +48,14 @@ def test_a_deployment_that_is_not_restricted_is_warned_of(kubectl: Kubectl, rest
     told, warned = _dry(kubectl, [one for one in objects if one["kind"] == "Deployment"])
     assert "allowPrivilegeEscalation != false" in warned
     assert "drover serverside-applied" in told
+
+
+def test_a_webhook_on_its_nodes_network_is_valid_where_pod_security_allows_it(kubectl: Kubectl, namespace: str) -> None:
+    option = "--set=webhook.enabled=true,webhook.hostNetwork=true,webhook.port=10260,webhook.metricsPort=10261"
+    objects = _rendered(namespace, option)
+    told, warned = _dry(kubectl, objects)
+    assert warned == ""
+    assert told.count("(server dry run)") == len(objects)
 
 
 def _rendered(namespace: str, option: str) -> list[dict[str, object]]:

@@ -21,13 +21,21 @@ app.kubernetes.io/name: {{ include "drover.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
-{{/* On every object. A component stands beside them where there is one. */}}
-{{- define "drover.labels" -}}
+{{/* The chart's own labels, which no value sets. A component stands beside them where there is one. */}}
+{{- define "drover.ownLabels" -}}
 {{ include "drover.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: drover
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* On every object, and every pod. */}}
+{{- define "drover.labels" -}}
+{{ include "drover.ownLabels" . }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "drover.serviceAccountName" -}}
@@ -48,28 +56,46 @@ securityContext:
   {{- toYaml .Values.securityContext | nindent 2 }}
 {{- end }}
 
-{{/* Fields of a pod's spec that all pods share: who they run as, and where. */}}
+{{/* Fields of a pod's spec that all pods have: who they run as, and where: (dict "root" $ "nodes" .Values.webhook), whose
+     nodeSelector and tolerations go before those of all pods. */}}
 {{- define "drover.pod" -}}
+{{- $values := .root.Values -}}
 securityContext:
-  {{- toYaml .Values.podSecurityContext | nindent 2 }}
-{{- with .Values.imagePullSecrets }}
+  {{- toYaml $values.podSecurityContext | nindent 2 }}
+{{- with $values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.nodeSelector }}
+{{- with .nodes.nodeSelector | default $values.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.tolerations }}
+{{- with .nodes.tolerations | default $values.tolerations }}
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.affinity }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . | quote }}
+{{- end }}
+{{- end }}
+
+{{/* How the pods of a component stand to other pods: (dict "root" $ "component" "operator" "affinity" .Values.affinity). */}}
+{{- define "drover.spread" -}}
+{{- with .affinity }}
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+{{- with .root.Values.topologySpreadConstraints }}
+topologySpreadConstraints:
+{{- range . }}
+- {{ toYaml . | nindent 2 | trim }}
+  {{- if not (hasKey . "labelSelector") }}
+  labelSelector:
+    matchLabels:
+      {{- include "drover.selectorLabels" $.root | nindent 6 }}
+      app.kubernetes.io/component: {{ $.component }}
+  {{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 

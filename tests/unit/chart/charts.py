@@ -32,5 +32,10 @@ def only(objects: list[Manifest], kind: str, name: str = "drover") -> Manifest:
     return found
 
 
+def arguments(container: Manifest) -> list[str]:
+    """The arguments of a container as a kubelet gives them, in the namespace of ``template``."""
+    return [argument.replace("$(POD_NAMESPACE)", "drover-system") for argument in container["args"]]
+
+
 def of_kind(objects: list[Manifest], *kinds: str) -> list[Manifest]:
     return [one for one in objects if one["kind"] in kinds]

@@ -1,10 +1,12 @@
 """The objects of a release fit together."""
 
+import json
 from typing import Any
 
 import pytest
 import typer
-from charts import VALUES, Manifest, of_kind, only, rendered
+import yaml
+from charts import VALUES, Manifest, arguments, of_kind, only, rendered, template
 
 from drover import __version__
 from drover.cli.main import app
@@ -36,6 +38,7 @@ def test_every_object_says_whose_it_is_and_where(name: str) -> None:
     for one in _of_set(name, release="cloud"):
         labels = one["metadata"]["labels"]
         assert labels["app.kubernetes.io/instance"] == "cloud", one["metadata"]["name"]
+        assert labels.get("cost-center") == ("42" if name == "everything" else None)
         assert labels["app.kubernetes.io/version"] == __version__
         assert ("namespace" in one["metadata"]) == (one["kind"] not in WITHOUT_NAMESPACE), one["kind"]
 
@@ -95,11 +98,11 @@ def test_the_operator_understands_its_arguments(name: str) -> None:
     ]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     program = typer.main.get_command(app)
-    with program.make_context("drover", container["args"]) as context:
-        command, subcommand, rest = program.resolve_command(context, container["args"])  # type: ignore[attr-defined]
+    with program.make_context("drover", arguments(container)) as context:
+        command, subcommand, rest = program.resolve_command(context, arguments(container))  # type: ignore[attr-defined]
         assert command == "run"
         with subcommand.make_context("run", rest, parent=context) as parsed:
-            assert parsed.params["namespace"] == "$(POD_NAMESPACE)"
+            assert parsed.params["namespace"] == "drover-system"
             assert parsed.params["metrics_vm_detail"] == ("off" if name == "everything" else "info")
             assert (parsed.params["usage_archive"] is not None) == (name in ("everything", "least"))
 
@@ -137,11 +140,74 @@ def test_a_release_may_be_called_what_yaml_takes_for_something_else(release: str
         assert one["metadata"]["labels"]["app.kubernetes.io/instance"] == release
 
 
-def test_a_digest_wins_over_a_tag() -> None:
-    digest = f"sha256:{'0' * 64}"
-    options = f"--set=image.tag=edge,image.digest={digest}"
-    (container,) = only(rendered(options), "Deployment")["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == f"drover@{digest}"
+@pytest.mark.parametrize("option", [
+    "--namespace=123",
+    "--set-string=serviceAccount.name=10",
+    "--set-string=usageArchive.existingClaim=123",
+    "--set-string=usageArchive.storageClass=1",
+    "--set-string=priorityClassName=on",
+])  # fmt: skip
+def test_names_that_yaml_takes_for_something_else_stay_text(option: str) -> None:
+    enabled = "--set=usageArchive.enabled=true,webhook.enabled=true"
+    for one in rendered(option, enabled):
+        assert [text for text in _names(one) if not isinstance(text, str)] == []
+
+
+def _names(node: object, key: str = "") -> list[object]:
+    """The values of all keys that hold a name."""
+    if isinstance(node, dict):
+        return [name for key, value in node.items() for name in _names(value, key)]
+    if isinstance(node, list):
+        return [name for item in node for name in _names(item)]
+    named = (
+        "name",
+        "namespace",
+        "claimName",
+        "secretName",
+        "storageClassName",
+        "serviceAccountName",
+        "priorityClassName",
+    )
+    return [node] if key in named else []
+
+
+def test_pods_carry_the_common_labels() -> None:
+    for workload in of_kind(rendered("--set=commonLabels.team=cloud,webhook.enabled=true"), *WORKLOADS):
+        assert _pod(workload)["metadata"]["labels"]["team"] == "cloud"
+
+
+def test_instances_of_each_component_are_spread_among_themselves() -> None:
+    deployments = of_kind(rendered("--set=webhook.enabled=true"), "Deployment")
+    assert len(deployments) == 2
+    for one in deployments:
+        (constraint,) = _pod(one)["spec"]["topologySpreadConstraints"]
+        assert constraint["labelSelector"] == one["spec"]["selector"]
+
+
+def test_a_constraint_that_selects_every_pod_is_left_as_it_is() -> None:
+    constraint = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {}}
+    text = template(
+        f"--set-json=topologySpreadConstraints=[{json.dumps(constraint)}]", "--show-only=templates/deployment.yaml"
+    )
+    assert text.count("labelSelector:") == 1
+    assert _pod(yaml.safe_load(text))["spec"]["topologySpreadConstraints"] == [constraint]
+
+
+def test_where_a_component_runs_is_said_for_it_alone() -> None:
+    """An operator that keeps away from its like keeps neither the webhook away nor the pod of `helm test`."""
+    apart = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}}
+    other = {"nodeAffinity": {}}
+    objects = rendered(
+        "--set=webhook.enabled=true,nodeSelector.zone=a,webhook.nodeSelector.zone=b",
+        '--set-json=tolerations=[{"key":"a"}],webhook.tolerations=[{"key":"b"}]',
+        f"--set-json=affinity={json.dumps(apart)}",
+        f"--set-json=webhook.affinity={json.dumps(other)}",
+    )
+    pods = {one["metadata"]["name"]: _pod(one)["spec"] for one in of_kind(objects, *WORKLOADS)}
+    affinities = {name: pod.get("affinity") for name, pod in pods.items()}
+    assert affinities == {"drover": apart, "drover-webhook": other, "drover-test": None}
+    zones = {name: (pod["nodeSelector"]["zone"], pod["tolerations"][0]["key"]) for name, pod in pods.items()}
+    assert zones == {"drover": ("a", "a"), "drover-webhook": ("b", "b"), "drover-test": ("a", "a")}
 
 
 def test_one_volume_for_one_instance_is_not_shared_during_an_upgrade() -> None:

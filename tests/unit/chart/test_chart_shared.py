@@ -6,6 +6,8 @@ from charts import Manifest, of_kind, only, rendered
 
 from chart import readme, shared
 from chart.shared import CHART, ROOT
+from mixin.alerts import ALERTS
+from mixin.alerts.alert import RUNBOOKS
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +97,26 @@ def test_rules_and_dashboards_are_those_of_monitoring(monitored: list[Manifest])
         metadata = only(monitored, "ConfigMap", option["name"])["metadata"]
         assert option["options"]["labels"].items() <= metadata["labels"].items()
         assert option["options"]["annotations"] == metadata["annotations"]
+
+
+def test_runbooks_are_where_the_site_has_them(monitored: list[Manifest]) -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert values["metrics"]["prometheusRule"]["runbookUrl"] == RUNBOOKS
+    assert _runbooks(monitored) == {f"{RUNBOOKS}/{alert.name.lower()}" for alert in ALERTS}
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_runbooks_are_where_the_values_say(end: str) -> None:
+    own = "https://wiki.example.org/drover/on-call"
+    rule = rendered(f"--set=metrics.prometheusRule.enabled=true,metrics.prometheusRule.runbookUrl={own}{end}")
+    assert _runbooks(rule) == {f"{own}/{alert.name.lower()}" for alert in ALERTS}
+
+
+def _runbooks(objects: list[Manifest]) -> set[str]:
+    """Every alert's."""
+    groups = only(objects, "PrometheusRule")["spec"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    return {rule["annotations"]["runbook_url"] for rule in rules}
 
 
 def test_the_pod_is_that_of_config(default: list[Manifest]) -> None:

@@ -5,72 +5,14 @@ from typing import Any
 
 import pytest
 import yaml
-from charts import HELM, VALUES, template
+from charts import HELM, VALUES, only, rendered, template
+from refused import AT_ODDS, OUT_OF_SCHEMA
 
 from chart.helm import HelmError
 from chart.shared import CHART
 from drover import __version__
 
-REFUSED = {
-    "replicaCount=-1": "- at '/replicaCount': minimum: got -1, want 0",
-    "replicaCount=two": "- at '/replicaCount': got string, want integer",
-    "replicas=2": "- at '': additional properties 'replicas' not allowed",
-    "crds.enbled=true": "- at '/crds': additional properties 'enbled' not allowed",
-    "image.pullPolicy=Sometimes": "- at '/image/pullPolicy': value must be one of 'IfNotPresent', 'Always', 'Never'",
-    "image.repository=": "- at '/image/repository': minLength: got 0, want 1",
-    "image.repository=registry:5000/drover:0.1.0": (
-        "- at '/image/repository': 'registry:5000/drover:0.1.0' does not match pattern"
-    ),
-    "image.repository=https://registry/drover": (
-        "- at '/image/repository': 'https://registry/drover' does not match pattern"
-    ),
-    "image.digest=sha256:12": "- at '/image/digest': 'sha256:12' does not match pattern '^(sha256:[0-9a-f]{64})?$'",
-    "operator.logLevel=trace": "- at '/operator/logLevel': value must be one of 'debug', 'info', 'warning', 'error'",
-    "operator.leaseDuration=1": "- at '/operator/leaseDuration': minimum: got 1, want 2",
-    "operator.extraArgs=--x": "- at '/operator/extraArgs': got string, want array",
-    "metrics.service.port=0": "- at '/metrics/service/port': minimum: got 0, want 1",
-    "metrics.podMonitor.interval=often": (
-        "- at '/metrics/podMonitor/interval': 'often' does not match pattern '^([0-9]+(ms|s|m|h))+$'"
-    ),
-    "admissionPolicies.inUse=Audit": "- at '/admissionPolicies/inUse': value must be one of 'Warn', 'Deny'",
-    "usageArchive.size=big": "- at '/usageArchive/size': 'big' does not match pattern",
-    "resources.limits.memory=much": "- at '/resources/limits/memory': 'much' does not match pattern",
-    "podAnnotations.a=1": "- at '/podAnnotations/a': got number, want string",
-    "tolerations[0].efect=NoSchedule": "- at '/tolerations/0': additional properties 'efect' not allowed",
-    "webhook.timeoutSeconds=60": "- at '/webhook/timeoutSeconds': maximum: got 60, want 30",
-    "webhook.certificate.mode=certManager": "- at '/webhook/certificate/issuerRef': missing property 'name'",
-    "fullnameOverride=Drover": "- at '/fullnameOverride': 'Drover' does not match pattern",
-    "fullnameOverride=1st": "- at '/fullnameOverride': '1st' does not match pattern",
-    f"fullnameOverride={'x' * 51}": "- at '/fullnameOverride': maxLength: got 51, want 50",
-    "extraEnv[0].name=A,extraEnv[0].value=1": "- at '/extraEnv/0/value': got number, want string",
-    # At odds with each other, or with what the chart sets.
-    r"podLabels.app\.kubernetes\.io/name=web": (
-        "podLabels: app.kubernetes.io/name is the chart's own label: leave it out"
-    ),
-    r"podLabels.app\.kubernetes\.io/component=web": (
-        "podLabels: app.kubernetes.io/component is the chart's own label: leave it out"
-    ),
-    r"metrics.dashboards.labels.helm\.sh/chart=web": (
-        "metrics.dashboards.labels: helm.sh/chart is the chart's own label: leave it out"
-    ),
-    "metrics.serviceMonitor.enabled=true,metrics.podMonitor.enabled=true": (
-        "metrics.serviceMonitor.enabled and metrics.podMonitor.enabled scrape the same pages, so every sum would be"
-        " double: enable one"
-    ),
-    "usageArchive.enabled=true,replicaCount=3": (
-        "replicaCount 3, but usageArchive.accessMode ReadWriteOnce is one instance's: set ReadWriteMany, with a volume"
-        " that can, or replicaCount 1"
-    ),
-    "webhook.enabled=true,webhook.failurePolicy=Fail,webhook.replicaCount=0": (
-        "webhook.replicaCount 0 with failurePolicy Fail would refuse every write of VMs: set failurePolicy Ignore, or"
-        " replicaCount 1 or more"
-    ),
-    "podDisruptionBudget.enabled=true": (
-        "podDisruptionBudget.minAvailable 1 of replicaCount 1 would block every drain of a node: set replicaCount to 2"
-        " or more"
-    ),
-}
-"""What is set: a part of the one line that tells."""
+REFUSED = OUT_OF_SCHEMA | AT_ODDS
 NOT_READ = {"global", "enabled"}
 """What a parent chart may say."""
 
@@ -85,15 +27,35 @@ def test_a_wrong_value_is_refused_in_one_line(setting: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "repository", ["drover", "org/drover", "Registry.example.org:5000/a/b-c/drover", "[::1]:5000/drover"]
+    "repository", ["drover", "org/drover", "Registry.example.org:5000/a/b-c/drover", "[::1]:5000/drover", "a__b/c.d-e"]
 )
 def test_an_image_may_come_from_any_registry(repository: str) -> None:
     assert f'image: "{repository}:{__version__}"' in template("--set", f"image.repository={repository}")
 
 
-def test_a_release_whose_services_could_have_no_name_is_refused() -> None:
-    with pytest.raises(HelmError, match="release 7: a Service's name begins with a letter, so set fullnameOverride"):
-        template(release="7")
+@pytest.mark.parametrize("release", ["7", "drover.prod"])
+def test_a_release_whose_services_could_have_no_name_is_refused(release: str) -> None:
+    why = f"release {release}: a Service's name begins with a letter and has no dots, so set fullnameOverride"
+    with pytest.raises(HelmError, match=why):
+        template(release=release)
+    template("--set=fullnameOverride=drover", release=release)
+
+
+def test_a_release_that_is_called_as_a_role_for_people_is_refused() -> None:
+    with pytest.raises(HelmError, match="the operator's ClusterRole cannot be called drover-edit"):
+        template(release="drover-edit")
+
+
+def test_a_peer_that_selects_nothing_is_refused() -> None:
+    with pytest.raises(HelmError, match="at '/networkPolicy/apiServerTo/0': minProperties: got 0, want 1"):
+        template("--set-json=networkPolicy.apiServerTo=[{}]")
+
+
+@pytest.mark.parametrize(("share", "replicas"), [("67%", 4), ("50%", 2), ("99%", 100), ("0%", 1), (0, 1), (3, 4)])
+def test_a_budget_that_lets_an_instance_go_is_taken(share: str | int, replicas: int) -> None:
+    budget = f"podDisruptionBudget.enabled=true,podDisruptionBudget.minAvailable={share}"
+    objects = rendered("--set", f"{budget},replicaCount={replicas}")
+    assert only(objects, "PodDisruptionBudget")["spec"]["minAvailable"] == share
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in VALUES.glob("*.yaml")))
@@ -128,7 +90,7 @@ def _known(schema: dict[str, Any], definitions: dict[str, Any], at: str = "") ->
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return _known(definitions[name], definitions, at) if name == "monitor" else {at}
-    if "properties" not in schema or at in ("affinity", "webhook.certificate.issuerRef"):
+    if "properties" not in schema or at == "webhook.certificate.issuerRef":
         return {at}
     found = ((f"{at}.{key}".strip("."), value) for key, value in schema["properties"].items())
     return {path for key, value in found for path in _known(value, definitions, key)}

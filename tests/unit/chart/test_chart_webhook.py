@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from charts import Manifest, of_kind, only, rendered
+import typer
+import yaml
+from charts import VALUES, Manifest, arguments, of_kind, only, rendered
 from cryptography import x509
 
 from drover.api.host import Host
-from drover.api.kinds import WATCHED
+from drover.api.kinds import CURRENT, WATCHED
+from drover.cli.main import app
 from drover.kube.admission.reviewer import HANDLER, REVIEWED
-from drover.kube.mirror import KINDS
 
 NAME = "drover-webhook"
 
@@ -51,7 +53,7 @@ def test_the_api_server_is_led_to_what_the_program_serves(objects: list[Manifest
     (port,) = (port for port in service["spec"]["ports"] if port["port"] == target["port"])
     (container,) = only(objects, "Deployment", NAME)["spec"]["template"]["spec"]["containers"]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports[port["targetPort"]] == 9443  # the default of --port
+    assert ports[port["targetPort"]] == 9443
     assert service["spec"]["selector"].items() <= _pod(objects)["metadata"]["labels"].items()
     asked = {resource for rule in webhook["rules"] for resource in rule["resources"]}
     assert asked == {kind.PLURAL for kind in REVIEWED}
@@ -89,6 +91,51 @@ def test_cert_manager_makes_it_where_it_is_asked_to_and_the_chart_none() -> None
     assert "caBundle" not in configuration["webhooks"][0]["clientConfig"]
 
 
+def test_a_secret_of_ones_own_is_served_and_its_authority_registered() -> None:
+    made = rendered(f"--values={VALUES / 'webhook-secret.yaml'}")
+    given = yaml.safe_load((VALUES / "webhook-secret.yaml").read_text())["webhook"]["certificate"]
+    assert of_kind(made, "Secret", "Certificate") == []
+    (volume,) = _pod(made)["spec"]["volumes"]
+    assert volume["secret"]["secretName"] == given["existingSecret"]
+    configuration = only(made, "ValidatingWebhookConfiguration", NAME)
+    assert base64.b64decode(configuration["webhooks"][0]["clientConfig"]["caBundle"]).decode() == given["caBundle"]
+    assert "annotations" not in configuration["metadata"]
+
+
+@pytest.mark.parametrize(("port", "metrics_port"), [(9443, 8080), (10260, 10261)])
+def test_it_listens_where_its_ports_say(port: int, metrics_port: int) -> None:
+    made = rendered(f"--set=webhook.enabled=true,webhook.port={port},webhook.metricsPort={metrics_port}")
+    (container,) = _pod(made)["spec"]["containers"]
+    assert {one["name"]: one["containerPort"] for one in container["ports"]} == {
+        "webhook": port,
+        "metrics": metrics_port,
+    }
+    program = typer.main.get_command(app)
+    with program.make_context("drover", arguments(container)) as context:
+        command, subcommand, rest = program.resolve_command(context, arguments(container))  # type: ignore[attr-defined]
+        assert command == "admission"
+        with subcommand.make_context("admission", rest, parent=context) as parsed:
+            assert (parsed.params["port"], parsed.params["metrics_port"]) == (port, metrics_port)
+            assert parsed.params["namespace"] == "drover-system"
+
+
+def test_on_its_nodes_network_it_frees_the_ports_before_the_next_one_comes(objects: list[Manifest]) -> None:
+    apart = only(objects, "Deployment", NAME)["spec"]
+    assert "hostNetwork" not in apart["template"]["spec"]
+    assert apart["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    made = only(rendered("--set=webhook.enabled=true,webhook.hostNetwork=true"), "Deployment", NAME)["spec"]
+    pod = made["template"]["spec"]
+    assert (pod["hostNetwork"], pod["dnsPolicy"]) == (True, "ClusterFirstWithHostNet")
+    assert made["strategy"]["rollingUpdate"] == {"maxSurge": 0, "maxUnavailable": 1}
+
+
+def test_it_answers_for_a_moment_after_its_endpoint_is_gone(objects: list[Manifest]) -> None:
+    pod = _pod(objects)["spec"]
+    (container,) = pod["containers"]
+    seconds = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert 0 < seconds < pod["terminationGracePeriodSeconds"]
+
+
 def test_it_may_list_and_watch_what_it_mirrors_and_write_nothing(objects: list[Manifest]) -> None:
     rules = only(objects, "ClusterRole", NAME)["rules"]
     granted = {
@@ -98,7 +145,7 @@ def test_it_may_list_and_watch_what_it_mirrors_and_write_nothing(objects: list[M
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    mirrored = [WATCHED[kind] for kind in KINDS]
+    mirrored = [WATCHED[kind] for kind in CURRENT]
     needed = {(kind.GROUP, kind.PLURAL, verb) for kind in mirrored for verb in ("list", "watch")}
     assert needed <= granted
     assert {verb for *_, verb in granted - needed} == {"get"}

@@ -55,6 +55,14 @@ def test_the_base_is_pinned_to_a_release_and_named_once() -> None:
     assert DOCKERFILE.count("python:3") == 1
 
 
+def test_what_a_release_tells_the_image_is_asked_for_and_the_commit_is_where_metrics_look() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "release.yaml").read_text()
+    given = re.findall(r"(?m)^ +([A-Z]+)=\$\{\{", workflow)
+    assert sorted(given) == sorted(re.findall(r"(?m)^ARG ([A-Z]+)=", DOCKERFILE))
+    assert "ENV DROVER_REVISION=$REVISION\n" in DOCKERFILE
+    assert 'environ.get("DROVER_REVISION"' in (ROOT / "operator" / "drover" / "observe" / "metrics.py").read_text()
+
+
 def test_each_tool_of_the_build_is_pinned() -> None:
     lines = (ROOT / "hack" / "image" / "requirements.txt").read_text().splitlines()
     assert [line for line in lines if not re.fullmatch(r"#.*|[A-Za-z0-9._-]+==[0-9.]+", line)] == []
