@@ -27,7 +27,7 @@ service account; else the files of `$KUBECONFIG`, else `~/.kube/config`, and the
 |---|---|
 | 0 | it has done what it says |
 | 1 | it could not: one line on stderr names the mend. `status`: something is wrong. `--wait`: it did not come about |
-| 2 | it was called wrongly |
+| 2 | it was called wrongly. `status`: it could not look. `simulate`: the operator has a defect |
 
 **Completion.** `drover --install-completion` teaches your shell (bash, zsh, fish, PowerShell) to complete `drover`. For
 `kubectl drover`, have `kubectl_complete-drover` on your PATH beside `kubectl-drover`, and kubectl's own completion

@@ -38,7 +38,7 @@ def _w(reason: str, means: str) -> EventReason:
 _e = EventReason
 
 COMMON = (
-    _c("Reconciling", "Work on it is under way. Reason and message are those of Ready, if no others are told.", ""),
+    _c("Reconciling", "Work on it is under way. Reason and message are those of Ready, if it has none of its own.", ""),
     _c("Stalled", "It will not get any further until somebody changes something. Never beside Reconciling.", ""),
     _c("Terminating", "It is being deleted, and something keeps it.", "InUse Protected DeletingHosts"),
 )

@@ -136,6 +136,13 @@ def test_scaling_down_empties_the_emptiest_hosts_of_the_highest_index() -> None:
     assert reasons(outcome)["Ready"] == ("False", "ScalingDown")
 
 
+@pytest.mark.parametrize("aside", [{"unschedulable": True}, {"maintenance": {"mode": "Drain"}}])
+def test_of_empty_hosts_the_one_that_people_have_set_aside_leaves_first(aside: dict[str, Any]) -> None:
+    item = pool(replicas=2)
+    world = world_of(item, host("p1-0", **aside), host("p1-1"), host("p1-2"))
+    assert list(patched(reconcile(item, world, NOW))) == ["p1-0"]
+
+
 def test_where_none_is_empty_the_one_with_the_least_memory_leaves() -> None:
     item = pool(replicas=1)
     world = world_of(item, *hosts(2), vm("a", status=placed("p1-0")), vm("b", status=placed("p1-1", memory="8Gi")))

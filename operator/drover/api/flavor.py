@@ -124,7 +124,8 @@ class FlavorLifecycle(Model):
     """Whether new VMs may use the flavor."""
 
     state: FlavorState = "Active"
-    """Active; Deprecated (works, VMs are told); Obsolete (no new VM, existing ones run on)."""
+    """Active; Deprecated (works; its Ready condition names what to use instead); Obsolete (no new VM, existing ones run
+    on)."""
     replacement_ref: Ref | None = None
     """The flavor to use instead; named in the messages of VMs."""
 

@@ -46,6 +46,9 @@ WATCHED: dict[str, type[AnyResource]] = {
 }
 """Every kind the operator reads: Kubernetes' own that it only watches, and Drover's, in the same order."""
 
+CURRENT = tuple(kind for kind in WATCHED if kind != UsageRecord.KIND)
+"""The names of those that tell how things are, and not how they were."""
+
 BY_PLURAL: dict[str, type[AnyResource]] = {kind.PLURAL: kind for kind in KINDS.values()}
 """Every kind of Drover's own by its plural, the word in its URL."""
 

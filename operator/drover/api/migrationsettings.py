@@ -68,7 +68,7 @@ class StallDetector(Model):
 
 
 class MigrationSettings(Model):
-    """How a copy ends and what may help it. What is not set is the cluster's default, told at each field.
+    """How a copy ends and what may help it. What is not set is the cluster's default, given at each field.
 
     downtimeTuning and stallDetector are taken whole: what one of them does not say is its own default.
     """
@@ -116,4 +116,4 @@ class MigrationSettings(Model):
     downtime_tuning: DowntimeTuning | None = None
     """How the downtime limit rises (default: the defaults of its fields)."""
     stall_detector: StallDetector | None = None
-    """How a stalled copy is told (default: the defaults of its fields)."""
+    """How a stalled copy is recognised (default: the defaults of its fields)."""

@@ -91,7 +91,7 @@ class NetworkSpec(Model):
     type: Annotated[NetworkType, immutable("type", "create a new network")] = "Overlay"
     """Overlay: a segment of its own, whose number the operator picks. Immutable."""
     mtu: Annotated[int, Field(ge=1280, le=9216)] = 1450
-    """Largest packet, in bytes; told to the guests' interfaces."""
+    """Largest packet, in bytes; given to the guests' interfaces."""
     admin_state_up: bool = True
     """False: the network is Down, and VMs that need it wait."""
     shared: bool = False

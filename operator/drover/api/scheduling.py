@@ -48,8 +48,8 @@ class Taint(Model):
     value: LabelValue = ""
     """Its value; none is the empty one."""
     effect: TaintEffect
-    """NoSchedule: no VM that does not tolerate it is placed here. PreferNoSchedule: only where no other host fits.
-    There is no NoExecute: a drain moves VMs."""
+    """NoSchedule: no VM that does not tolerate it is placed here. PreferNoSchedule: each such taint
+    takes 0.5 off the host's score. There is no NoExecute: a drain moves VMs."""
 
 
 Taints = Annotated[tuple[Taint, ...], ListMap(("key", "effect")), Field(max_length=32)]

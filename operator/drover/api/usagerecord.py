@@ -82,7 +82,7 @@ class UsageRecordStatus(Status):
     totals: UsageTotals | None = None
     """The sums of the month by meter."""
     settled: Settled = Field(default_factory=dict)
-    """uid of an object to the last seq of it that is in the sums; until the object itself no longer tells of it."""
+    """uid of an object to the last seq of it that is in the sums; until the object itself no longer lists it."""
     archive: RowsChecksum | None = None
     """What the archive must hold of this month, where there is one (drover run --usage-archive)."""
     last_update_time: Time | None = None

@@ -278,7 +278,7 @@ class PlacementDecision(Model):
     """How the host was chosen, or why none was."""
 
     decided_at: Time
-    """When. A live migration later does not change what is told here."""
+    """When. A live migration later changes nothing here."""
     host_name: ObjectName | None = None
     """The host chosen; absent where none fits."""
     strategy: Annotated[str, Field(max_length=32)] | None = None

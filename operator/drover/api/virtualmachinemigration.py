@@ -246,7 +246,7 @@ class VirtualMachineMigrationStatus(Status):
     resources: MigrationClaim | None = None
     """What is claimed on the target."""
     vm_uid: Annotated[str | None, Field(alias="vmUID", max_length=64)] = None
-    """UID of the VM, so that one made anew under the same name is told apart."""
+    """UID of the VM, so that a later one of the same name is not taken for it."""
     start_timestamp: Time | None = None
     """When the target was claimed."""
     end_timestamp: Time | None = None

@@ -70,7 +70,7 @@ class VolumeSpec(Model):
     ]
     """Size; it may grow, also in use, never shrink."""
     class_name: Annotated[ShortName, immutable("className", _NEW_VOLUME)] = "standard"
-    """Storage class, a name usage is told apart by. Immutable."""
+    """Storage class, a name by which usage is summed up. Immutable."""
     access_mode: Annotated[AccessMode, immutable("accessMode", _NEW_VOLUME)] = "ReadWriteMany"
     """ReadWriteOnce: one VM at a time. Immutable."""
     source: Annotated[VolumeSource, immutable("source", _NEW_VOLUME)] = VolumeSource()

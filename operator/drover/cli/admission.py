@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from drover.cli.server import Context, Kubeconfig
+from drover.cli.server import OPERATOR_NAMESPACE, Context, Kubeconfig, namespace_name
 from drover.cli.service import until_stopped
 from drover.control.admission import Enforcement, Rules
 from drover.kube.admission.process import Options
@@ -22,8 +22,9 @@ def admission(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     namespace: Annotated[
-        str, typer.Option(help="Namespace of the operator: plans that drain hosts are made there.")
-    ] = "drover-system",
+        str,
+        typer.Option(callback=namespace_name, help="Namespace of the operator: plans that drain hosts are made there."),
+    ] = OPERATOR_NAMESPACE,
     references: Annotated[
         Enforcement,
         typer.Option(help="Names of objects that do not exist, or that cannot be used: refuse, or warn."),

@@ -8,35 +8,37 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from drover.api.kinds import WATCHED
-from drover.cli.server import Server, connected
+from drover.api.kinds import CURRENT
+from drover.api.virtualmachine import VirtualMachine
+from drover.cli.server import Server, absent, connected, name_of
 from drover.control.world import World
-from drover.kube.api import Api
 from drover.kube.snapshot import load
 from drover.observe.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """An API server, what it holds, and the namespace that counts where none is named."""
+    """An API server, and what it holds."""
 
     server: Server
     world: World
 
-    @property
-    def api(self) -> Api:
-        return self.server.api
-
-    @property
-    def namespace(self) -> str:
-        return self.server.namespace
+    def vm(self, given: str, namespace: str | None) -> VirtualMachine:
+        """Named as NAME or vm/NAME. Raises CommandError where there is none."""
+        here, name = namespace or self.server.namespace, name_of(given, VirtualMachine)
+        found = self.world.get(VirtualMachine, here, name)
+        if found is None:
+            raise absent(VirtualMachine, name, here)
+        return found
 
 
 @asynccontextmanager
 async def opened(
-    kubeconfig: str | None, context: str | None, kinds: Iterable[str] = WATCHED, namespace: str = ""
+    kubeconfig: str | None, context: str | None, kinds: Iterable[str] = CURRENT, namespace: str = ""
 ) -> AsyncIterator[Cluster]:
-    """Reads the whole cluster, or these kinds, or one namespace. Raises FatalError where that cannot be done."""
+    """Reads what planning looks at, or these kinds, everywhere or in one namespace. Raises FatalError where that cannot
+    be done.
+    """
     async with connected(kubeconfig, context) as server:
         with Console(stderr=True).status("reading the cluster"):
             world = await load(server.api, Metrics(), kinds, namespace)

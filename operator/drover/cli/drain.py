@@ -9,12 +9,14 @@ import typer
 
 from drover.api.host import Host
 from drover.api.meta import dump
-from drover.cli.following import Step, follow
+from drover.cli.following import Step, follow, leaderless
+from drover.cli.output import Output
 from drover.cli.server import (
+    OPERATOR_NAMESPACE,
     CommandError,
     Context,
     Kubeconfig,
-    Output,
+    OperatorNamespace,
     carried_out,
     connected,
     name_of,
@@ -26,6 +28,7 @@ def drain(
     host: Annotated[str, typer.Argument(metavar="HOST", help="Name of the host, or host/NAME.")],
     wait: Annotated[bool, typer.Option("--wait", help="Follow it until no VM is left; code 1 where VMs stay.")] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="Take the host back into service instead.")] = False,
+    operator_namespace: OperatorNamespace = OPERATOR_NAMESPACE,
     output: Output = "text",
     kubeconfig: Kubeconfig = None,
     context: Context = None,
@@ -50,7 +53,11 @@ def drain(
                 typer.echo(f"{title_of(found)}: {asked(found, new=new)}")
             if wait:
                 whole = found.status.virtual_machines
-                found = await follow(lambda: server.get(Host, name), lambda host: step_of(host, whole))
+                found = await follow(
+                    lambda: server.get(Host, name),
+                    lambda host: step_of(host, whole),
+                    lambda: leaderless(server, operator_namespace),
+                )
             if output == "json":
                 typer.echo(json.dumps(_json(found, changed=new), indent=2))
             if wait:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from drover.api.quantity import Duration, human
+from drover.cli.output import Output
 from drover.cli.scenario import (
     Pattern,
     Preset,
@@ -59,7 +60,7 @@ def estimate(
         bool, typer.Option("--post-copy", help="Let the guest go on at the target if the copy does not converge.")
     ] = False,
     file: Annotated[Path | None, typer.Option(metavar="SCENARIO", help="All of this from a JSON file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    output: Output = "text",
     plot: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw what remains over time into it.")] = None,
 ) -> None:
     """Say what a live migration would take: passes, bytes, total time, downtime, or why it would never end.
@@ -85,7 +86,7 @@ def estimate(
     except (ScenarioError, ModuleNotFoundError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from error
-    if as_json:
+    if output == "json":
         typer.echo(json.dumps(in_json(estimated), indent=2))
     else:
         tell(estimated, Console(highlight=False))
@@ -95,7 +96,7 @@ def _refuse_beside_file(context: typer.Context) -> None:
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         given = source is not None and source.name == "COMMANDLINE"
-        if given and parameter.name not in ("file", "as_json", "plot"):
+        if given and parameter.name not in ("file", "output", "plot"):
             raise ScenarioError(f"--file has the whole scenario: leave out {parameter.opts[0]}")
 
 

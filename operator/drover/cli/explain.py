@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,22 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from drover.api.invalid import fault_of
 from drover.api.kinds import WATCHED, parse
 from drover.api.meta import AnyResource, dump
 from drover.api.virtualmachine import HostScore, PlacementDecision, VirtualMachine
-from drover.cli.cluster import Cluster, opened
-from drover.cli.server import (
-    CommandError,
-    Context,
-    Kubeconfig,
-    Namespace,
-    Output,
-    absent,
-    carried_out,
-    console,
-    name_of,
-)
-from drover.cli.simulate import ManifestError, read
+from drover.cli.cluster import opened
+from drover.cli.manifests import Manifest, ManifestError, read
+from drover.cli.output import Output, console
+from drover.cli.server import CommandError, Context, Kubeconfig, Namespace, carried_out
 from drover.control.explaining import Explanation, supposed
 from drover.control.explaining import explain as explain_vm
 from drover.control.world import World
@@ -51,11 +43,11 @@ def explain(
         raise typer.BadParameter("name one VM as vm/NAME, or a manifest with -f FILE")
 
     async def answer() -> list[Explanation]:
+        raws = _read(filename) if filename is not None else []
         async with opened(kubeconfig, context) as cluster:
-            here = namespace or cluster.namespace
             if filename is not None:
-                return _of_manifests(filename, here, cluster.world)
-            return [explain_vm(_find(str(virtual_machine), here, cluster), cluster.world, datetime.now(UTC))]
+                return _of_manifests(filename, raws, namespace or cluster.server.namespace, cluster.world)
+            return [explain_vm(cluster.vm(str(virtual_machine), namespace), cluster.world, datetime.now(UTC))]
 
     told = carried_out(answer())
     if output == "json":
@@ -66,45 +58,39 @@ def explain(
             _tell(explanation, console())
 
 
-def _find(given: str, namespace: str, cluster: Cluster) -> VirtualMachine:
-    name = name_of(given, VirtualMachine)
-    found = cluster.world.get(VirtualMachine, namespace, name)
-    if found is None:
-        raise absent(VirtualMachine, name, namespace)
-    return found
-
-
 # Manifests that are not applied
 
 
-def _of_manifests(path: Path, namespace: str, world: World) -> list[Explanation]:
+def _read(path: Path) -> list[Manifest]:
+    """What the operator watches, of what is in the file. Raises CommandError."""
+    try:
+        raws = list(read(Path("/dev/stdin") if str(path) == "-" else path))
+    except ManifestError as error:
+        raise CommandError(str(error)) from error
+    known = [raw for raw in raws if raw["kind"] in WATCHED]
+    watched = [raw for raw in known if raw.get("apiVersion") == WATCHED[raw["kind"]].api_version()]
+    if all(raw["kind"] != VirtualMachine.KIND for raw in watched):
+        raise CommandError(f"no VirtualMachine in {path}: name a manifest with at least one")
+    return watched
+
+
+def _of_manifests(path: Path, raws: Sequence[Manifest], namespace: str, world: World) -> list[Explanation]:
     """Everything in the file is supposed to be there before the first VM is explained."""
     now = datetime.now(UTC)
-    try:
-        resources = list(_resources(path, namespace))
-    except (ManifestError, OSError) as error:
-        raise CommandError(str(error)) from error
+    resources = [_typed(path, raw, namespace) for raw in raws]
     for resource in resources:
         world.observe(supposed(resource, world, now))
     vms = [world.get(VirtualMachine, vm.namespace, vm.name) for vm in resources if isinstance(vm, VirtualMachine)]
-    if not vms:
-        raise CommandError(f"no VirtualMachine in {path}: name a manifest with at least one")
     return [explain_vm(vm, world, now) for vm in vms if vm is not None]
 
 
-def _resources(path: Path, namespace: str) -> Iterator[AnyResource]:
-    """What the operator watches, of what is in the file."""
-    for raw in read(Path("/dev/stdin") if str(path) == "-" else path):
-        kind = WATCHED.get(raw.get("kind", ""))
-        if kind is None or raw.get("apiVersion") != kind.api_version():
-            continue
-        metadata = {**({"namespace": namespace} if kind.NAMESPACED else {}), **(raw.get("metadata") or {})}
-        try:
-            yield parse({**raw, "metadata": metadata, "status": {}})
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ManifestError(f"{path}: {kind.KIND} {metadata.get('name', '')}: {where}: {first['msg']}") from error
+def _typed(path: Path, raw: Manifest, namespace: str) -> AnyResource:
+    kind = WATCHED[raw["kind"]]
+    metadata = {**({"namespace": namespace} if kind.NAMESPACED else {}), **raw["metadata"]}
+    try:
+        return parse({**raw, "metadata": metadata, "status": {}})
+    except ValidationError as error:
+        raise CommandError(f"{path}: {kind.KIND} {metadata.get('name', '')}: {fault_of(error)}") from error
 
 
 # JSON

@@ -95,7 +95,7 @@ def drover(
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """A group even while nothing but ``version`` is registered."""
+    """What comes before a subcommand."""
 
 
 @app.command(rich_help_panel="Operator")

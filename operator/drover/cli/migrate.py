@@ -8,28 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
-from drover.api.kinds import WATCHED
 from drover.api.meta import dump
-from drover.api.usagerecord import UsageRecord
-from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.cli.cluster import Cluster, opened
-from drover.cli.following import follow
+from drover.cli.following import follow, leaderless
 from drover.cli.moving import Estimated, ending, estimated, forecast, manifest_of, step_of
+from drover.cli.output import Output
 from drover.cli.server import (
+    OPERATOR_NAMESPACE,
     Context,
     Kubeconfig,
     Namespace,
-    Output,
+    OperatorNamespace,
+    Server,
     VirtualMachineName,
-    absent,
     carried_out,
-    name_of,
     title_of,
 )
-
-KINDS = tuple(kind for kind in WATCHED if kind != UsageRecord.KIND)
-"""What planning looks at."""
 
 
 def migrate(
@@ -44,6 +39,7 @@ def migrate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the estimate, and move nothing.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end; code 1 if the VM stays.")] = False,
     namespace: Namespace = None,
+    operator_namespace: OperatorNamespace = OPERATOR_NAMESPACE,
     output: Output = "text",
     kubeconfig: Kubeconfig = None,
     context: Context = None,
@@ -56,15 +52,15 @@ def migrate(
         raise typer.BadParameter("--dry-run moves nothing that --wait could wait for: leave one out")
 
     async def work() -> None:
-        async with opened(kubeconfig, context, KINDS) as cluster:
-            move = estimated(_find(cluster, vm, namespace), to, policy, cluster.world, datetime.now(UTC))
+        async with opened(kubeconfig, context) as cluster:
+            move = estimated(cluster.vm(vm, namespace), to, policy, cluster.world, datetime.now(UTC))
             if output == "text":
                 typer.echo("\n".join(forecast(move)))
             migration = None if dry_run else await _created(cluster, move, to, policy)
             if migration is not None and output == "text":
                 typer.echo(f"{title_of(migration)} created")
             if migration is not None and wait:
-                migration = await _followed(cluster, migration)
+                migration = await _followed(cluster.server, migration, operator_namespace)
             if output == "json":
                 typer.echo(json.dumps(_json(move, migration), indent=2))
             if migration is not None and wait:
@@ -75,23 +71,17 @@ def migrate(
     carried_out(work())
 
 
-def _find(cluster: Cluster, given: str, namespace: str | None) -> VirtualMachine:
-    here, name = namespace or cluster.namespace, name_of(given, VirtualMachine)
-    found = cluster.world.get(VirtualMachine, here, name)
-    if found is None:
-        raise absent(VirtualMachine, name, here)
-    return found
-
-
 async def _created(cluster: Cluster, move: Estimated, to: str | None, policy: str | None) -> VirtualMachineMigration:
     return await cluster.server.create(VirtualMachineMigration, move.vm.namespace, manifest_of(move, to, policy))
 
 
-async def _followed(cluster: Cluster, migration: VirtualMachineMigration) -> VirtualMachineMigration:
+async def _followed(
+    server: Server, migration: VirtualMachineMigration, operator_namespace: str
+) -> VirtualMachineMigration:
     async def look() -> VirtualMachineMigration:
-        return await cluster.server.get(VirtualMachineMigration, migration.name, migration.namespace)
+        return await server.get(VirtualMachineMigration, migration.name, migration.namespace)
 
-    return await follow(look, step_of)
+    return await follow(look, step_of, lambda: leaderless(server, operator_namespace))
 
 
 def _json(move: Estimated, migration: VirtualMachineMigration | None) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def manifest_of(move: Estimated, to: str | None, policy: str | None) -> dict[str
     return {
         "apiVersion": API_VERSION,
         "kind": VirtualMachineMigration.KIND,
-        "metadata": {"generateName": f"{move.vm.name[:50]}-"},
+        "metadata": {"generateName": f"{move.vm.name[:50].rstrip('-.')}-"},
         "spec": {"virtualMachineName": move.vm.name, **target, **({"policyName": policy} if policy else {})},
     }
 

@@ -14,15 +14,14 @@ from drover.api.kinds import manifest
 from drover.api.migrationplan import MigrationPlan
 from drover.api.migrationplanstatus import PlanEstimate, PlanMigration
 from drover.api.quantity import human
+from drover.cli.output import Output, console
 from drover.cli.server import (
     CommandError,
     Context,
     Kubeconfig,
     Namespace,
-    Output,
     carried_out,
     connected,
-    console,
     name_of,
     title_of,
 )

@@ -9,12 +9,12 @@ from collections.abc import Callable
 import typer
 
 from drover.api.virtualmachine import VirtualMachine
+from drover.cli.output import Output
 from drover.cli.powering import Change, Verb, change
 from drover.cli.server import (
     Context,
     Kubeconfig,
     Namespace,
-    Output,
     VirtualMachineName,
     carried_out,
     connected,

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import yaml
 from rich.console import Console
 from rich.table import Table
 
-from drover.api.meta import API_VERSION, GROUP, dump
+from drover.api.meta import API_VERSION, dump
 from drover.api.migrationplan import MigrationPlan
 from drover.api.nodepool import NodePool
 from drover.api.quantity import human
 from drover.cli.cluster import Cluster, opened
-from drover.cli.server import CommandError, Context, Kubeconfig, carried_out
+from drover.cli.server import CommandError, Context, Kubeconfig, Server, carried_out, title_of
 from drover.control.rebalancing import Goal, Proposal, plans, propose
-from drover.kube.api import Api, ApiError, collection_of
-from drover.kube.preflight import answering
-from drover.kube.store import WRITE_QUERY
 
 MAX_MIGRATIONS = 20
 """Unless told otherwise."""
@@ -39,6 +37,9 @@ def rebalance(
         float, typer.Option(min=0, metavar="SECONDS", help="Seek a better packing with CP-SAT (OR-Tools) for so long.")
     ] = 0,
     apply: Annotated[bool, typer.Option("--apply", help="Create the plans instead of printing them.")] = False,
+    output: Annotated[
+        Literal["yaml", "json"], typer.Option("--output", "-o", help="The plans as documents, or as a List.")
+    ] = "yaml",
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
@@ -53,8 +54,11 @@ def rebalance(
             proposed = plans(proposal)
             _tell(proposal, Console(stderr=True, highlight=False))
             if apply:
-                await _create(cluster.api, proposed)
-            elif proposed:
+                await _create(cluster.server, proposed, quiet=output == "json")
+            if output == "json":
+                told = {"apiVersion": "v1", "kind": "List", "items": [_manifest(plan) for plan in proposed]}
+                typer.echo(json.dumps(told, indent=2))
+            elif proposed and not apply:
                 typer.echo(yaml.safe_dump_all(map(_manifest, proposed), sort_keys=False), nl=False)
             _tell_how_to_start(proposed)
 
@@ -83,15 +87,10 @@ def _manifest(plan: MigrationPlan) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": plan.KIND, **dump(plan, unset=False)}
 
 
-async def _create(api: Api, proposed: Sequence[MigrationPlan]) -> None:
+async def _create(server: Server, proposed: Sequence[MigrationPlan], *, quiet: bool) -> None:
     for plan in proposed:
-        collection = collection_of(plan.KIND, plan.namespace)
-        with answering(api):
-            try:
-                await api.request("create", plan.PLURAL, collection, body=_manifest(plan), query=WRITE_QUERY)
-            except ApiError as error:
-                raise CommandError(f"MigrationPlan {plan.namespace}/{plan.name} was not created ({error})") from error
-        typer.echo(f"{plan.SINGULAR}.{GROUP}/{plan.name} created in namespace {plan.namespace}")
+        created = await server.create(MigrationPlan, plan.namespace, _manifest(plan))
+        typer.echo(f"{title_of(created)} created in namespace {plan.namespace}", err=quiet)
 
 
 def _tell(proposal: Proposal, console: Console) -> None:

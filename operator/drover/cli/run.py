@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from drover.cli.server import Context, Kubeconfig
+from drover.cli.server import OPERATOR_NAMESPACE, Context, Kubeconfig, namespace_name
 from drover.cli.service import until_stopped
 from drover.control.controllers import CONTROLLERS
 from drover.kube.connection import Connection
@@ -23,7 +23,9 @@ from drover.observe.state import Compat, Detail
 def run(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
-    namespace: Annotated[str, typer.Option(help="Namespace of the Lease.")] = "drover-system",
+    namespace: Annotated[
+        str, typer.Option(callback=namespace_name, help="Namespace of the Lease.")
+    ] = OPERATOR_NAMESPACE,
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of /healthz, /readyz, /metrics; 0 for any free one.")
     ] = 8080,

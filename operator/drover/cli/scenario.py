@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from drover.api.invalid import fault_of
 from drover.api.quantity import Quantity
 from drover.model.migration import (
     PRESETS,
@@ -81,17 +82,10 @@ def from_file(path: Path) -> Scenario:
         return Scenario.model_validate(json.loads(path.read_text()))
     except OSError as error:
         raise ScenarioError(f"{path}: {error.strerror}: name a readable JSON file") from error
+    except ValidationError as error:
+        raise ScenarioError(f"{path}: {fault_of(error)}") from error
     except ValueError as error:
-        raise ScenarioError(f"{path}: {_first(error)}") from error
-
-
-def _first(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return f"not JSON: {error}"
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    what = "unknown field; leave it out" if first["type"] == "extra_forbidden" else first["msg"]
-    return f"{where}: {what}" if where else what
+        raise ScenarioError(f"{path}: not JSON: {error}") from error
 
 
 def setting(scenario: Scenario) -> Setting:

@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import re
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import typer
-from rich.console import Console
+from pydantic import ValidationError
 
+from drover.api.invalid import fault_of
 from drover.api.kinds import parse
 from drover.api.meta import GROUP, AnyResource, Key
-from drover.kube.api import Api, ApiError, FatalError, Unmetered, Verb, collection_of, path_of
+from drover.kube.api import (
+    LIST_TIMEOUT,
+    REQUEST_TIMEOUT,
+    Api,
+    ApiError,
+    FatalError,
+    Unmetered,
+    Verb,
+    collection_of,
+    path_of,
+)
 from drover.kube.connection import Connection
+from drover.kube.lease import LEASE_NAME
 from drover.kube.preflight import answering, check_kinds
 from drover.observe import logs
+
+_WORD = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_NAMESPACE = re.compile(rf"(?!.{{64}}){_WORD}")
+_NAME = re.compile(rf"(?!.{{254}}){_WORD}(\.{_WORD})*")
+"""A DNS-1123 subdomain as Kubernetes has it, which names of objects are; a namespace is a label."""
+
+
+def namespace_name(given: str | None) -> str | None:
+    """For options that name a namespace. Raises typer.BadParameter for what cannot be one."""
+    if given is not None and _NAMESPACE.fullmatch(given) is None:
+        raise typer.BadParameter(f"{given!r} is no namespace: write its name, up to 63 of a-z, 0-9 and -")
+    return given
+
 
 Kubeconfig = Annotated[
     str | None,
@@ -28,17 +53,32 @@ Context = Annotated[
 ]
 Namespace = Annotated[
     str | None,
-    typer.Option("--namespace", "-n", metavar="NAME", help="Namespace.", show_default="that of the context"),
+    typer.Option(
+        "--namespace",
+        "-n",
+        metavar="NAME",
+        callback=namespace_name,
+        help="Namespace.",
+        show_default="that of the context",
+    ),
 ]
 AllNamespaces = Annotated[
     str | None,
-    typer.Option("--namespace", "-n", metavar="NAME", help="This namespace only.", show_default="all of them"),
+    typer.Option(
+        "--namespace",
+        "-n",
+        metavar="NAME",
+        callback=namespace_name,
+        help="This namespace only.",
+        show_default="all of them",
+    ),
 ]
-Output = Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="text for people, json for programs.")]
+OperatorNamespace = Annotated[
+    str, typer.Option(metavar="NAME", callback=namespace_name, help="Namespace of the operator, where its Lease is.")
+]
+OPERATOR_NAMESPACE = "drover-system"
 VirtualMachineName = Annotated[str, typer.Argument(metavar="VM", help="Name of the VM, or vm/NAME.")]
 
-WIDE = 160
-"""Columns where there is no terminal to measure."""
 WRITES = (("fieldManager", "kubectl-drover"), ("fieldValidation", "Strict"))
 
 ResultT = TypeVar("ResultT")
@@ -61,8 +101,8 @@ class NotFoundError(CommandError):
 class Server:
     """An API server, and the namespace that counts where none is named.
 
-    Its methods raise CommandError where the API server refuses what is asked, FatalError where it does not answer or
-    does not know these credentials.
+    Its methods raise CommandError where the API server refuses what is asked or answers with what a newer version has
+    written, FatalError where it does not answer or does not know these credentials.
     """
 
     api: Api
@@ -75,22 +115,39 @@ class Server:
             raw = await self.request("get", kind.PLURAL, path_of(key))
         except NotFoundError as error:
             raise absent(kind, name, namespace) from error
-        return cast(ResourceT, parse({**raw, "kind": kind.KIND}))
+        return _typed(kind, raw)
 
-    async def list(self, kind: type[ResourceT], namespace: str = "") -> list[ResourceT]:
-        """All objects of a kind, in one request: as fresh as the API server's watch cache."""
+    async def list(self, kind: type[ResourceT], namespace: str = "", fields: str = "") -> list[ResourceT]:
+        """All objects of a kind, or those of a field selector, in one request: as fresh as the API server's watch
+        cache. Those that do not parse are left out, with a warning.
+        """
         path = collection_of(kind.KIND, namespace)
-        raws = (await self.request("list", kind.PLURAL, path, query=(("resourceVersion", "0"),)))["items"]
-        return [cast(ResourceT, parse({**raw, "kind": kind.KIND})) for raw in raws]
+        query = (("resourceVersion", "0"), *((("fieldSelector", fields),) if fields else ()))
+        found, unknown = [], []
+        for raw in (await self.request("list", kind.PLURAL, path, query=query))["items"]:
+            try:
+                found.append(_typed(kind, raw))
+            except CommandError as error:
+                unknown.append(error)
+        if unknown:
+            typer.echo(f"warning: {len(unknown)} {kind.PLURAL} left out: {unknown[0]}", err=True)
+        return found
+
+    async def lease(self, namespace: str) -> dict[str, Any] | None:
+        """The raw Lease of the operator there; None where there is none."""
+        path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+        query = (("fieldSelector", f"metadata.name={LEASE_NAME}"),)
+        found = (await self.request("list", "leases", path, query=query))["items"]
+        return found[0] if found else None
 
     async def patch(self, resource: ResourceT, change: dict[str, Any]) -> ResourceT:
         """The object after a merge patch."""
         raw = await self.request("patch", resource.PLURAL, path_of(resource.key), body=change, query=WRITES)
-        return cast(ResourceT, parse({**raw, "kind": resource.KIND}))
+        return _typed(type(resource), raw)
 
     async def create(self, kind: type[ResourceT], namespace: str, body: dict[str, Any]) -> ResourceT:
         raw = await self.request("create", kind.PLURAL, collection_of(kind.KIND, namespace), body=body, query=WRITES)
-        return cast(ResourceT, parse({**raw, "kind": kind.KIND}))
+        return _typed(kind, raw)
 
     async def request(
         self,
@@ -101,9 +158,10 @@ class Server:
         body: dict[str, Any] | None = None,
         query: Iterable[tuple[str, str]] = (),
     ) -> dict[str, Any]:
+        timeout = LIST_TIMEOUT if verb == "list" else REQUEST_TIMEOUT
         with answering(self.api):
             try:
-                return await self.api.request(verb, resource, path, body=body, query=query)
+                return await self.api.request(verb, resource, path, body=body, query=query, timeout=timeout)
             except ApiError as error:
                 if error.code == 401:
                     raise
@@ -113,7 +171,20 @@ class Server:
                 if error.code == 404:
                     await check_kinds(self.api)  # a missing CRD is told as such
                     raise NotFoundError(error.message) from error
+                if error.code == 409 and verb == "create":
+                    mend = f"see that one with `kubectl get {resource}`, and delete it to have it anew"
+                    raise CommandError(f"{error.message}: {mend}") from error
                 raise CommandError(error.message) from error
+
+
+def _typed(kind: type[ResourceT], raw: dict[str, Any]) -> ResourceT:
+    """Raises CommandError for what this version does not know, as a phase of a newer one."""
+    try:
+        return cast(ResourceT, parse({**raw, "kind": kind.KIND}))
+    except ValidationError as error:
+        name = "/".join(filter(None, (raw["metadata"].get("namespace"), raw["metadata"]["name"])))
+        told = f"{kind.KIND} {name} does not parse ({fault_of(error)}): update kubectl-drover"
+        raise CommandError(told) from error
 
 
 @asynccontextmanager
@@ -122,11 +193,11 @@ async def connected(kubeconfig: str | None, context: str | None) -> AsyncIterato
     connection = Connection(kubeconfig, context)
     await connection.load()
     async with Api(connection.configuration, Unmetered(), connection.load) as api:
-        yield Server(api, connection.namespace())
+        yield Server(api, connection.namespace)
 
 
-def carried_out(work: Coroutine[None, None, ResultT]) -> ResultT:
-    """The result of a command's work. What the user has to mend ends the process with one line and code 1."""
+def carried_out(work: Coroutine[None, None, ResultT], failed: int = 1) -> ResultT:
+    """The result of a command's work. What the user has to mend ends the process with one line and code ``failed``."""
     logs.configure("text", "warning")
     results: list[ResultT] = []
 
@@ -138,15 +209,18 @@ def carried_out(work: Coroutine[None, None, ResultT]) -> ResultT:
         asyncio.run(kept())
     except (CommandError, FatalError) as error:
         typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(failed) from error
     return results[0]
 
 
 def name_of(given: str, kind: type[AnyResource]) -> str:
-    """The name in NAME or KIND/NAME. Raises CommandError for another kind."""
+    """The name in NAME or KIND/NAME. Raises CommandError for another kind, and for what is no name."""
     word, slash, name = given.rpartition("/")
+    short = (*kind.SHORT_NAMES, kind.SINGULAR)[0]
     if slash and word.lower() not in (kind.SINGULAR, kind.PLURAL, *kind.SHORT_NAMES):
-        raise CommandError(f"{given} is no {kind.KIND}: name one, as {(*kind.SHORT_NAMES, kind.SINGULAR)[0]}/{name}")
+        raise CommandError(f"{given} is no {kind.KIND}: name one, as {short}/{name}")
+    if _NAME.fullmatch(name) is None:
+        raise CommandError(f"{given!r} names no {kind.KIND}: write {short}/NAME, up to 253 of a-z, 0-9, - and .")
     return name
 
 
@@ -159,8 +233,3 @@ def absent(kind: type[AnyResource], name: str, namespace: str) -> NotFoundError:
 def title_of(resource: AnyResource) -> str:
     """As kubectl tells of an object that it has changed."""
     return f"{resource.SINGULAR}.{GROUP}/{resource.name}"
-
-
-def console() -> Console:
-    """Tables on stdout, as wide as the terminal."""
-    return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)

@@ -5,28 +5,30 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final
 
 import typer
-import yaml
-from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from drover.api.kinds import KINDS
 from drover.api.quantity import human
+from drover.cli.manifests import Manifest, ManifestError, read
+from drover.cli.output import Output
 from drover.cli.traces import DRAIN_BUDGET, TraceName, simulate_trace
 from drover.sim.rehearsal import rehearse
 from drover.sim.report import MigrationLine, Report, Told
 from drover.sim.simulation import InvariantError
 from drover.sim.store import ApiError
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+MAX_LENGTH = timedelta(days=3660)
+"""Ten years: dates end in 9999."""
 _OF_MANIFESTS: Final = {"for_": "--for", "faults": "--faults", "events": "--events"}
 _OF_TRACES: Final = {"drain_budget": "--drain-budget", "plot": "--plot"}
 
@@ -36,7 +38,10 @@ def duration(text: str) -> timedelta:
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise typer.BadParameter(f"--for {text!r} is not a duration: write 90s, 1h30m or 7d")
-    return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
+    length = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if length > MAX_LENGTH.total_seconds():
+        raise typer.BadParameter(f"--for {text} is above {MAX_LENGTH.days} days: simulate a shorter time")
+    return timedelta(seconds=length)
 
 
 def simulate(
@@ -50,7 +55,7 @@ def simulate(
         int | None, typer.Option(help="Everything random follows from it.", show_default="1; 0 for a trace")
     ] = None,
     faults: Annotated[bool, typer.Option(help="Let the operator, its network and hosts fail now and then.")] = False,
-    output: Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="How to tell it.")] = "text",
+    output: Output = "text",
     events: Annotated[int, typer.Option(min=0, help="Lines of the timeline, the last ones; 0 for all.")] = 60,
     trace: Annotated[TraceName | None, typer.Option(help="Replay a trace of a real cloud instead.")] = None,
     drain_budget: Annotated[
@@ -97,7 +102,7 @@ def _refuse_strays(context: typer.Context, trace: TraceName | None) -> None:
 
 
 def _simulate_manifests(
-    manifests: Sequence[Path], length: timedelta, seed: int, faults: bool, output: Literal["text", "json"], events: int
+    manifests: Sequence[Path], length: timedelta, seed: int, faults: bool, output: str, events: int
 ) -> None:
     try:
         raw = [document for path in manifests for document in read(path)]
@@ -118,43 +123,7 @@ def _simulate_manifests(
         raise typer.Exit(2)
 
 
-class ManifestError(Exception):
-    """A file that cannot be taken as it is; names the file and the mend."""
-
-
-def read(path: Path) -> Iterator[dict[str, Any]]:
-    """Every object of a file, or of the YAML files of a folder in the order of their names; kubectl takes no more."""
-    files = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml")) if path.is_dir() else [path]
-    for file in files:
-        for document in _documents(file):
-            for manifest in document.get("items", ()) if document.get("kind") == "List" else (document,):
-                _check_fields(file, manifest)
-                yield manifest
-
-
-def _documents(file: Path) -> list[dict[str, Any]]:
-    try:
-        return [document for document in yaml.safe_load_all(file.read_text()) if isinstance(document, dict)]
-    except yaml.YAMLError as error:
-        raise ManifestError(f"{file}: {error}") from error
-
-
-def _check_fields(file: Path, manifest: dict[str, Any]) -> None:
-    """Refuse unknown fields of a spec, as ``kubectl apply`` does: a typo would otherwise be a default."""
-    kind = KINDS.get(manifest.get("kind", ""))
-    if kind is None:
-        return
-    name = f"{file}: {kind.KIND} {(manifest.get('metadata') or {}).get('name', '')}"
-    try:
-        kind.model_validate({"metadata": {"name": ""}, "spec": manifest.get("spec") or {}}, extra="forbid")
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = "unknown field" if first["type"] == "extra_forbidden" else first["msg"]
-        raise ManifestError(f"{name}: {where}: {what}") from error
-
-
-def _with_progress(raw: Sequence[dict[str, Any]], length: timedelta, seed: int, faults: bool) -> Report:
+def _with_progress(raw: Sequence[Manifest], length: timedelta, seed: int, faults: bool) -> Report:
     columns = (TextColumn("simulating"), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
@@ -172,9 +141,9 @@ def _tell(told: Report, console: Console, events: int) -> None:
     if told.migrations:
         console.print(_migrations(told.migrations))
     for waiting in told.waiting:
-        console.print(f"[yellow]{waiting.virtual_machine}[/] {waiting.reason}: {waiting.message}")
+        console.print(f"[yellow]{waiting.virtual_machine}[/] {waiting.reason}: {escape(waiting.message)}")
     for failure in told.failures:
-        console.print(f"[red]defect[/] {failure}", markup=True, highlight=False)
+        console.print(f"[red]defect[/] {escape(failure)}", highlight=False)
 
 
 def _timeline(timeline: Sequence[Told], console: Console, events: int) -> None:
@@ -184,7 +153,9 @@ def _timeline(timeline: Sequence[Told], console: Console, events: int) -> None:
     for line in shown:
         colour = "yellow" if line.warning else "default"
         at = str(timedelta(seconds=round(line.seconds, 1)))[:9]
-        console.print(f"[dim]{at:>9}[/] {line.about} [{colour}]{line.reason}[/] {line.message}", highlight=False)
+        console.print(
+            f"[dim]{at:>9}[/] {line.about} [{colour}]{line.reason}[/] {escape(line.message)}", highlight=False
+        )
 
 
 def _hosts(told: Report) -> Table:

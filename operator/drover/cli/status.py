@@ -6,7 +6,7 @@ import asyncio
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import typer
 from rich.markup import escape
@@ -19,20 +19,20 @@ from drover.api.nodepool import NodePool
 from drover.api.usagerecord import UsageRecord
 from drover.api.virtualmachine import VirtualMachine
 from drover.cli import garbage
+from drover.cli.output import Output, console
 from drover.cli.server import (
+    OPERATOR_NAMESPACE,
     AllNamespaces,
     Context,
     ForbiddenError,
     Kubeconfig,
-    Output,
+    OperatorNamespace,
     Server,
     carried_out,
     connected,
-    console,
 )
 from drover.cli.wellbeing import Check, Seen, examine
 
-LEASE = "drover"
 SHOWN = 5
 """Details of one check for people; JSON has all."""
 STYLES = {"well": "green", "wrong": "bold red", "unseen": "yellow"}
@@ -42,14 +42,14 @@ ResourceT = TypeVar("ResourceT", bound=AnyResource)
 
 def status(
     namespace: AllNamespaces = None,
-    operator_namespace: Annotated[
-        str, typer.Option(metavar="NAME", help="Namespace of the operator, where its Lease is.")
-    ] = "drover-system",
+    operator_namespace: OperatorNamespace = OPERATOR_NAMESPACE,
     output: Output = "text",
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """Say whether everything is well, and what is not; ends with code 1 where something is wrong.
+    """Say whether everything is well, and what is not.
+
+    Ends with code 1 where something is wrong, and with code 2 where that could not be looked at.
 
     What you have no right to list is told as unseen, and is not wrong for that. Of a namespace it looks at the VMs,
     plans and usage records.
@@ -60,7 +60,7 @@ def status(
             return examine(await _seen(server, namespace or "", operator_namespace), datetime.now(UTC))
 
     with garbage.kept():
-        checks = carried_out(work())
+        checks = carried_out(work(), failed=2)
     wrong = [check for check in checks if check.state == "wrong"]
     if output == "json":
         typer.echo(json.dumps({"well": not wrong, "checks": [asdict(check) for check in checks]}, indent=2))
@@ -82,14 +82,11 @@ async def _seen(server: Server, namespace: str, operator_namespace: str) -> Seen
             return []
 
     async def lease() -> dict[str, Any] | None:
-        path = f"/apis/coordination.k8s.io/v1/namespaces/{operator_namespace}/leases"
-        query = (("fieldSelector", f"metadata.name={LEASE}"),)
         try:
-            found = (await server.request("list", "leases", path, query=query))["items"]
+            return await server.lease(operator_namespace)
         except ForbiddenError as error:
             unseen["operator"] = str(error)
             return None
-        return found[0] if found else None
 
     found = await asyncio.gather(
         lease(), listed(VirtualMachine), listed(Host), listed(NodePool), listed(MigrationPlan), listed(UsageRecord)

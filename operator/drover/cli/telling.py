@@ -16,7 +16,7 @@ from drover.model.migration import Band, Course, Estimate
 from drover.model.packing.extras import optional
 
 SHOWN = 40
-"""Passes in the table for people; --json has all."""
+"""Passes in the table for people; -o json has all."""
 COLOURS = {"Converges": "green", "ConvergesWithLongerDowntime": "yellow"}
 
 
@@ -97,7 +97,7 @@ def _passes(course: Course) -> Table:
         row = (human(round(sent.bytes)), f"{sent.seconds:.2f}", human(round(sent.remaining_bytes)))
         table.add_row(str(sent.index), *row)
     if len(course.passes) > SHOWN:
-        table.caption = f"and {len(course.passes) - SHOWN} more; --json has all"
+        table.caption = f"and {len(course.passes) - SHOWN} more; -o json has all"
     return table
 
 

@@ -15,7 +15,8 @@ from drover.api.meta import AnyResource
 from drover.api.nodepool import NodePool
 from drover.api.quantity import human
 from drover.api.virtualmachine import VirtualMachine
-from drover.cli.server import AllNamespaces, Context, Kubeconfig, Output, carried_out, connected, console
+from drover.cli.output import Output, console
+from drover.cli.server import AllNamespaces, Context, Kubeconfig, carried_out, connected
 
 Row = dict[str, Any]
 """A row for programs: camelCase names, plain numbers."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from drover.api.network import Network
@@ -21,7 +21,9 @@ from drover.api.usagerecord import UsageRecord
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.volume import Volume
 from drover.cli.cluster import opened
-from drover.cli.server import AllNamespaces, Context, Kubeconfig, carried_out
+from drover.cli.output import console
+from drover.cli.server import AllNamespaces, CommandError, Context, Kubeconfig, carried_out
+from drover.control.metering.archive import Entry
 from drover.control.metering.report import (
     LABELS,
     By,
@@ -40,7 +42,7 @@ from drover.kube.archive import Archive
 from drover.model.usage import METERS, focus
 from drover.model.usage.units import DIGITS, UNITS, plain, quantity
 
-Output = Literal["table", "csv", "json", "focus"]
+Output = Literal["text", "csv", "json", "focus"]
 
 KINDS = (VirtualMachine.KIND, Volume.KIND, Network.KIND, UsageRecord.KIND)
 """What usage is told from. Records come last: what has moved into one meanwhile is then in it."""
@@ -60,8 +62,6 @@ LABELLED = {
     "flavor": "Flavor",
     "uid": "UID",
 }
-WIDE = 160
-"""Columns where there is no terminal to measure."""
 
 
 def usage(
@@ -84,7 +84,7 @@ def usage(
             help="The operator's --usage-archive: with it, --by vm takes any days and has deleted VMs.",
         ),
     ] = None,
-    output: Annotated[Output, typer.Option("--output", "-o", help="focus: FOCUS 1.2 as CSV, a row a day.")] = "table",
+    output: Annotated[Output, typer.Option("--output", "-o", help="focus: FOCUS 1.2 as CSV, a row a day.")] = "text",
     account: Annotated[str, typer.Option(help="What FOCUS rows call this cloud (BillingAccountId).")] = "drover",
     kubeconfig: Kubeconfig = None,
     context: Context = None,
@@ -95,16 +95,22 @@ def usage(
     if by == "vm" and archive is None and (first or last):
         raise typer.BadParameter("--by vm of certain days needs --archive, the directory of drover run --usage-archive")
 
-    async def work() -> World:
+    async def work() -> tuple[World, list[Entry]]:
         async with opened(kubeconfig, context, KINDS, namespace or "") as cluster:
-            return cluster.world
+            return cluster.world, archived_rows(archive, namespace) if archive is not None and by == "vm" else []
 
-    world = carried_out(work())
+    world, archived = carried_out(work())
     if output == "focus":
         write_focus(daily(world, now, *days, namespace), account)
         return
-    shares = _shares(world, now, by, days, namespace, archive)
-    if output == "table":
+    if by != "vm":
+        shares = grouped(daily(world, now, *days, namespace), by)
+    elif archive is None:
+        shares = by_vm(world, now, namespace)
+    else:
+        _warn(archived, world)
+        shares = by_vm_between(archived, live(world, now), *days)
+    if output == "text":
         _tell(shares, by, world, namespace, days, dated=archive is not None)
     elif output == "csv":
         write_csv(shares, by)
@@ -112,19 +118,22 @@ def usage(
         typer.echo(json.dumps([as_json(share, by) for share in shares], indent=2))
 
 
-def _shares(
-    world: World, now: datetime, by: By, days: tuple[date, date], namespace: str | None, archive: Path | None
-) -> list[Share]:
-    if by != "vm":
-        return grouped(daily(world, now, *days, namespace), by)
-    if archive is None:
-        return by_vm(world, now, namespace)
-    rows = list(Archive(archive).read(namespace))
+def archived_rows(archive: Path, namespace: str | None) -> list[Entry]:
+    """Raises CommandError."""
+    try:
+        return list(Archive(archive).read(namespace))
+    except OSError as error:
+        raise CommandError(f"{error.filename or archive}: {error.strerror}: ask for the right to read it") from error
+
+
+def _warn(archived: Iterable[Entry], world: World) -> None:
+    """Of what is wrong with the archive."""
+    months: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for row in archived:
+        months[row.namespace, row.day[:7]].append(row)
     for record in world.usage.all_records():
-        month = (row for row in rows if (row.namespace, row.day[:7]) == (record.of, record.spec.month))
-        if told := damage(record, month):
+        if told := damage(record, months[record.of, record.spec.month]):
             typer.echo(f"warning: {told}", err=True)
-    return by_vm_between(rows, live(world, now), *days)
 
 
 def _days(first: str | None, last: str | None, now: datetime) -> tuple[date, date]:
@@ -149,9 +158,9 @@ def _day(text: str, option: str) -> date:
 def _tell(
     shares: Sequence[Share], by: By, world: World, namespace: str | None, days: tuple[date, date], *, dated: bool
 ) -> None:
-    console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+    terminal = console()
     runs = active(world, namespace)
-    console.print(f"Active instances: {runs.instances}, active RAM: {human(runs.memory_bytes)}")
+    terminal.print(f"Active instances: {runs.instances}, active RAM: {human(runs.memory_bytes)}")
     when = "since each was created" if by == "vm" and not dated else f"{days[0]} to {days[1]}, UTC"
     table = Table(*(LABELLED[label] for label in LABELS[by]), title=f"Usage, {when}", title_justify="left")
     shown = [meter for meter in METERS if any(share.amounts[meter] for share in shares)]
@@ -161,7 +170,7 @@ def _tell(
         table.add_row(
             *(label or "-" for label in share.labels), *(_shown(meter, share.amounts[meter]) for meter in shown)
         )
-    console.print(table)
+    terminal.print(table)
 
 
 def _shown(meter: Meter, amount: int) -> str:

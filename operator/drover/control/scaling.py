@@ -71,14 +71,19 @@ def index_of(pool: NodePool, host: Host) -> int:
 
 
 def _surplus(pool: NodePool, staying: list[Host], world: World, number: int) -> list[Host]:
-    """Empty hosts first, then those that keep zones and racks even, with the least memory to move; the last made."""
+    """Empty hosts first, of them those that people have set aside; then those with the least memory to move.
+
+    Of each kind those that keep zones and racks even, the last made.
+    """
     if not number:
         return []
     last_made_first = staying[::-1]
     empty = [host for host in last_made_first if is_empty(host, world)]
+    aside = [host for host in empty if host.spec.unschedulable or host.spec.maintenance.mode != "None"]
+    others = [host for host in empty if host not in aside]
     loaded = [host for host in last_made_first if not is_empty(host, world)]
     loaded.sort(key=lambda host: world.ledger.allocated(host.name).memory)
-    return list(islice(leavers(pool, staying, (empty, loaded)), number))
+    return list(islice(leavers(pool, staying, (aside, others, loaded)), number))
 
 
 def _new_hosts(pool: NodePool, hosts: list[Host], number: int) -> list[Host]:

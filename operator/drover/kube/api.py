@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Protocol, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 from kubernetes.aio.client import ApiClient
@@ -24,8 +24,12 @@ REQUEST_TIMEOUT = 10.0
 LIST_TIMEOUT = 60.0
 """Seconds for a list, or a page of one."""
 CONNECTIONS = 64
+CONCURRENCY = 32
+"""Writes in flight: enough to fill the API server's queue, few enough to leave it room for others."""
 BACKOFF_BASE = 0.1
 BACKOFF_MAX = 10.0
+RETRY_AFTER_MAX = 60.0
+"""Seconds for which the API server may put a request off."""
 RENEWAL_SECONDS = 1.0
 """Credentials read so lately are not read again."""
 
@@ -46,9 +50,11 @@ class ApiError(Exception):
 class UnansweredError(Exception):
     """No answer, or one that leaves open whether the request was carried out: time-out, lost connection, 429, 5xx."""
 
-    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+    def __init__(self, message: str, retry_after: float = 0.0, code: int | None = None) -> None:
+        """``code`` is that of the answer, where there was one."""
         super().__init__(message)
         self.retry_after = retry_after
+        self.code = code
 
     def pause(self, attempt: int) -> float:
         """Seconds to wait before trying again, from 0.1 doubling to 10; ``attempt`` counts from 1."""
@@ -138,7 +144,8 @@ class Api:
             return _decoded(answer.data)
         message = _message(answer.data)
         if answer.status == 429 or answer.status >= 500:
-            raise UnansweredError(f"{answer.status}: {message}", _seconds(answer.headers.get("Retry-After")))
+            after = _seconds(answer.headers.get("Retry-After"))
+            raise UnansweredError(f"{answer.status}: {message}", after, answer.status)
         raise ApiError(answer.status, message)
 
     async def _renew_credentials(self, renew: Callable[[], Awaitable[None]]) -> None:
@@ -196,7 +203,7 @@ class Api:
 
 def path_of(key: Key, subresource: str = "") -> str:
     """The URL path of an object."""
-    path = f"{collection_of(key.kind, key.namespace)}/{key.name}"
+    path = f"{collection_of(key.kind, key.namespace)}/{quote(key.name, safe='')}"
     return f"{path}/{subresource}" if subresource else path
 
 
@@ -204,7 +211,7 @@ def collection_of(kind: str, namespace: str = "") -> str:
     """The URL path of a kind: in one namespace, or everywhere when ``namespace`` is empty."""
     model = WATCHED[kind]
     root = "/apis" if model.GROUP else "/api"
-    place = f"namespaces/{namespace}/" if namespace else ""
+    place = f"namespaces/{quote(namespace, safe='')}/" if namespace else ""
     return f"{root}/{model.api_version()}/{place}{model.PLURAL}"
 
 
@@ -228,4 +235,4 @@ def _message(data: bytes) -> str:
 
 
 def _seconds(text: str | None) -> float:
-    return float(text) if text and text.isdigit() else 0.0
+    return min(float(text), RETRY_AFTER_MAX) if text and text.isdecimal() else 0.0

@@ -56,7 +56,7 @@ class Archive:
         never sent, and what it told is told again. Raises OSError."""
         for path in sorted(self._directory.glob(f"{namespace or '*'}/*.csv")):
             seen = set()
-            with path.open(newline="", encoding="utf-8") as file:
+            with path.open(newline="", encoding="utf-8", errors="replace") as file:  # what is torn fails its check
                 for cells in csv.reader(file):
                     row = _parsed(cells)
                     if row is not None and row.key not in seen:
@@ -86,7 +86,7 @@ def _append(path: Path, rows: list[Entry]) -> None:
 
 def _parsed(cells: list[str]) -> Entry | None:
     """The row of a line; None for a heading and for what is none."""
-    if len(cells) != len(Entry._fields) + 1 or not (cells[4].isdigit() and cells[9].isdigit()):
+    if len(cells) != len(Entry._fields) + 1 or not (cells[4].isdecimal() and cells[9].isdecimal()):
         return None
     namespace, kind, name, uid, seq, day, meter, sku, state, amount, check = cells
     row = Entry(namespace, kind, name, uid, int(seq), day, meter, sku, state, int(amount))

@@ -12,9 +12,11 @@ RELIST_SETTLES_SECONDS = 2.0
 
 
 async def audits(relisted: set[str]) -> AsyncIterator[set[str]]:
-    """Every two seconds the kinds to be audited: those in ``relisted``, which is emptied, and at times all of them."""
+    """Every two seconds the kinds to be audited: those in ``relisted``, which is emptied, and at times all of them.
+
+    The caller takes a kind out of ``relisted`` before he lists it: what Kopf lists from then on may lack what he found.
+    """
     loop = asyncio.get_running_loop()
-    relisted.clear()
     full_at = loop.time() + AUDIT_SECONDS
     while True:
         await asyncio.sleep(RELIST_SETTLES_SECONDS)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from kubernetes.aio import config
 from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config import kube_config
+from kubernetes.aio.config import incluster_config, kube_config
 from kubernetes.aio.config.config_exception import ConfigException
 
 from drover.kube.api import FatalError
@@ -20,6 +22,8 @@ from drover.kube.api import FatalError
 if TYPE_CHECKING:
     import kopf
 
+PLUGIN_TIMEOUT = 60.0
+"""Seconds for reading credentials: a plugin of the kubeconfig may ask people, or a network."""
 DEFAULT_NAMESPACE = "default"
 DEFAULT_KUBECONFIG = "~/.kube/config"
 MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
@@ -33,6 +37,9 @@ class Connection:
     kubeconfig: str | None
     context: str | None
     configuration: Configuration = field(default_factory=lambda: type.__call__(Configuration))
+    namespace: str = field(default=DEFAULT_NAMESPACE, init=False)
+    """That of the context or the service account, as kubectl takes it; ``default`` where it names none. Read with them.
+    """
 
     def anew(self) -> Connection:
         """The same, with nothing read yet."""
@@ -43,19 +50,28 @@ class Connection:
         try:
             if self._in_cluster:
                 config.load_incluster_config(client_configuration=self.configuration)  # type: ignore[no-untyped-call]
+                self.namespace = _own_namespace()
             else:
                 with _complaints_raised():
-                    await config.load_kube_config(  # type: ignore[no-untyped-call]
-                        config_file=self._existing(),
-                        context=self.context,
-                        client_configuration=self.configuration,
-                        persist_config=False,
-                    )
+                    await self._load_kubeconfig()
         except (ConfigException, yaml.YAMLError, OSError) as error:
             told = f"{error}".partition("\n")[0]
             raise FatalError(f"no usable credentials in {self._where}: {told}: {self._mend}") from error
         except MALFORMED as error:
             raise FatalError(f"no usable credentials in {self._where}: it is no kubeconfig: {self._mend}") from error
+
+    async def _load_kubeconfig(self) -> None:
+        files = kube_config.KubeConfigMerger(self._existing()).config  # type: ignore[no-untyped-call]
+        loader = kube_config.KubeConfigLoader(files, self.context, config_base_path=None)  # type: ignore[no-untyped-call]
+        context = loader.current_context["context"]
+        try:
+            async with asyncio.timeout(PLUGIN_TIMEOUT):
+                await loader.load_and_set(self.configuration)  # type: ignore[no-untyped-call]
+        except TimeoutError as error:
+            user = files["users"].get_with_name(context["user"])["user"].value
+            plugin = user.get("exec", {}).get("command", "its auth-provider")
+            raise ConfigException(f"{plugin} has not answered in {PLUGIN_TIMEOUT:g} s, try it by hand") from error
+        self.namespace = str(context.get("namespace") or DEFAULT_NAMESPACE)
 
     def _existing(self) -> str:
         """The kubeconfig's files, as one path. Raises FileNotFoundError where there is none of them."""
@@ -81,14 +97,6 @@ class Connection:
     def _in_cluster(self) -> bool:
         return self.kubeconfig is None and self.context is None and "KUBERNETES_SERVICE_HOST" in os.environ
 
-    def namespace(self) -> str:
-        """The namespace of the kubeconfig's context, as kubectl takes it; ``default`` where it names none."""
-        if self._in_cluster:
-            return DEFAULT_NAMESPACE
-        contexts, current = config.list_kube_config_contexts(self.kubeconfig)  # type: ignore[no-untyped-call]
-        chosen = next((context for context in contexts if context["name"] == self.context), current)
-        return str((chosen or {}).get("context", {}).get("namespace") or DEFAULT_NAMESPACE)
-
     async def for_kopf(self, **_: Any) -> kopf.ConnectionInfo:
         """Kopf's login handler."""
         import kopf  # here, so that commands which only ask the API server need not load it
@@ -110,6 +118,13 @@ class Connection:
             private_key_path=configuration.key_file,
             trust_env=True,  # as the official client does
         )
+
+
+def _own_namespace() -> str:
+    """That of the pod, which lies beside its token."""
+    with suppress(OSError):
+        return Path(incluster_config.SERVICE_TOKEN_FILENAME).with_name("namespace").read_text().strip()
+    return DEFAULT_NAMESPACE
 
 
 @contextmanager

@@ -7,16 +7,21 @@ means all of it to go.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from drover.api.kinds import BY_PLURAL
 from drover.api.meta import FINALIZER, AnyResource
-from drover.kube.api import LIST_TIMEOUT, Api, ApiError, collection_of, path_of
+from drover.kube.api import CONCURRENCY, LIST_TIMEOUT, Api, ApiError, UnansweredError, collection_of, path_of
+from drover.kube.paging import METADATA_ONLY, Query, pages
 from drover.kube.parsing import key_of
 
 log = logging.getLogger(__name__)
+
+Failure = ApiError | UnansweredError
 
 
 def going(served: Mapping[str, Iterable[str]]) -> list[type[AnyResource]]:
@@ -25,42 +30,54 @@ def going(served: Mapping[str, Iterable[str]]) -> list[type[AnyResource]]:
 
 
 async def let_go(api: Api, kinds: Iterable[type[AnyResource]]) -> None:
-    """Take our finalizer off what is being deleted of these kinds, all that can be; then raises the first ApiError.
+    """Take our finalizer off what is being deleted of these kinds, all that can be; then raises the first failure.
 
-    Raises UnansweredError at once.
+    UnansweredError is one, too: a webhook that does not answer is a 500 of its objects alone.
     """
-    refusals: list[ApiError] = []
+    released = refused = 0
+    first: Failure | None = None
     for kind in kinds:
-        held = await _held(api, kind)
-        for raw in held:
-            try:
-                await _release(api, kind, raw)
-            except ApiError as error:
-                if error.code not in (404, 409):  # gone by now, or somebody else was quicker
-                    refusals.append(error)
-        if held:
-            log.warning("objects let go: their kind is being deleted", extra={"kind": kind.KIND, "objects": len(held)})
-    if refusals:
-        raise refusals[0]
+        async for failure in _partings(api, kind):
+            if failure is None:
+                released += 1
+            elif failure.code not in (404, 409):  # gone by now, the kind with it, or somebody else was quicker
+                refused += 1
+                first = first or failure
+    if released:
+        log.warning("objects let go: their kinds are being deleted", extra={"objects": released, "refused": refused})
+    if first is not None:
+        raise first
 
 
-async def _release(api: Api, kind: type[AnyResource], raw: dict[str, Any]) -> None:
+async def _partings(api: Api, kind: type[AnyResource]) -> AsyncIterator[Failure | None]:
+    """What came of each object that waits for us, None where it was let go; and of their list, where that failed."""
+    slots = asyncio.Semaphore(CONCURRENCY)
+    try:
+        async for page in pages(partial(_page, api, kind)):
+            held = [raw for raw in page["items"] if _is_held(raw["metadata"])]
+            for failure in await asyncio.gather(*(_release(api, kind, raw, slots) for raw in held)):
+                yield failure
+    except (ApiError, UnansweredError) as error:
+        yield error
+
+
+async def _page(api: Api, kind: type[AnyResource], query: Query) -> dict[str, Any]:
+    path = collection_of(kind.KIND)
+    return await api.request("list", kind.PLURAL, path, query=query, accept=METADATA_ONLY, timeout=LIST_TIMEOUT)
+
+
+def _is_held(metadata: Mapping[str, Any]) -> bool:
+    """Whether it is being deleted and waits for us."""
+    return bool(metadata.get("deletionTimestamp")) and FINALIZER in metadata.get("finalizers", ())
+
+
+async def _release(api: Api, kind: type[AnyResource], raw: dict[str, Any], slots: asyncio.Semaphore) -> Failure | None:
     metadata = raw["metadata"]
     kept = [name for name in metadata["finalizers"] if name != FINALIZER]
     body = {"metadata": {"finalizers": kept, "resourceVersion": metadata["resourceVersion"]}}
-    await api.request("patch", kind.PLURAL, path_of(key_of(kind.KIND, raw)), body=body)
-
-
-async def _held(api: Api, kind: type[AnyResource]) -> list[dict[str, Any]]:
-    """What is being deleted and waits for us."""
     try:
-        listed = await api.request("list", kind.PLURAL, collection_of(kind.KIND), timeout=LIST_TIMEOUT)
-    except ApiError as error:
-        if error.code == 404:  # the kind is gone
-            return []
-        raise
-    return [
-        raw
-        for raw in listed["items"] or ()
-        if raw["metadata"].get("deletionTimestamp") and FINALIZER in raw["metadata"].get("finalizers", ())
-    ]
+        async with slots:
+            await api.request("patch", kind.PLURAL, path_of(key_of(kind.KIND, raw)), body=body)
+    except (ApiError, UnansweredError) as error:
+        return error
+    return None

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from drover.kube import rights
 from drover.kube.api import Api, ApiError, FatalError, UnansweredError
 
 log = logging.getLogger(__name__)
 
+LEASE_NAME = "drover"
+"""Of the operator's Lease."""
 RENEW_DEADLINE = 2 / 3
 """Share of the lease after which a holder that could not renew gives up."""
 RETRY_PERIOD = 2 / 15
@@ -61,6 +64,7 @@ class Lease:
         self._changed_at = 0.0
         self._acquired_at = datetime.now(UTC)
         self._renewed_at = float("-inf")
+        self._taking = False
         self.epoch = 0
 
     def held(self) -> bool:
@@ -73,7 +77,8 @@ class Lease:
         while True:
             try:
                 await self._read()
-                if self._may_take():
+                self._taking = self._may_take()
+                if self._taking:
                     await self._take()
                     return self.epoch
                 holder = self._record.holder if self._record else ""
@@ -83,8 +88,10 @@ class Lease:
             except UnansweredError as error:
                 log.warning("lease not read or written, trying again", extra={"error": error})
             except ApiError as error:
+                self._taking = False
                 if error.code != 409:  # a conflict is somebody who was quicker
-                    raise FatalError(f"lease {self._name} cannot be acquired: {error}: ask for that right") from error
+                    mend = f": {rights.MEND}" if rights.lacked(error) else ""
+                    raise FatalError(f"lease {self._name} cannot be acquired: {error}{mend}") from error
             await asyncio.sleep(self._duration * RETRY_PERIOD)
 
     async def hold(self) -> NoReturn:
@@ -100,10 +107,10 @@ class Lease:
                 raise LeaseLostError(f"lease {self._name} lost: not renewed for {limit:.1f} s") from error
 
     async def release(self) -> None:
-        """Clear the holder, so that the next one need not wait. Does nothing where the Lease is not held."""
-        if not self.held():
+        """Clear the holder, so that the next one need not wait. Does nothing where the Lease is not held or taken."""
+        if not self.held() and not self._taking:
             return
-        self._renewed_at = float("-inf")
+        self._renewed_at, self._taking = float("-inf"), False
         try:
             async with asyncio.timeout(RELEASE_SECONDS):
                 await self._clear()
@@ -111,7 +118,9 @@ class Lease:
             log.warning("lease not released", extra={"error": error})
 
     async def _clear(self) -> None:
-        """The last renewal may have been cut off, and still have gone through: then from what it has left."""
+        """From what was read last: what was cut off and is still under way then conflicts. Where that was quicker, from
+        what it has left.
+        """
         while True:
             try:
                 await self._write("", 1, self.epoch)
@@ -136,11 +145,10 @@ class Lease:
 
     async def _take(self) -> None:
         begun = _now()
-        epoch = (self._record.transitions if self._record else 0) + 1
+        self.epoch = (self._record.transitions if self._record else 0) + 1
         self._acquired_at = datetime.now(UTC)
-        await self._write(self._identity, self._duration, epoch)
-        self.epoch = epoch
-        self._renewed_at = begun
+        await self._write(self._identity, self._duration, self.epoch)
+        self._renewed_at, self._taking = begun, False
 
     async def _renew(self) -> None:
         while True:

@@ -9,22 +9,19 @@ from collections.abc import Iterable
 
 import kopf
 
-from drover.api.kinds import WATCHED
+from drover.api.kinds import CURRENT
 from drover.api.meta import Key
-from drover.api.usagerecord import UsageRecord
 from drover.control.ports import Gone, Input, Listed, Observed
 from drover.control.world import World
 from drover.kube.api import Api, ApiError
 from drover.kube.auditing import audits
+from drover.kube.paging import PAGE
 from drover.kube.parsing import Parser
 from drover.kube.source import Source
 from drover.kube.store import Store
 from drover.observe.metrics import Metrics
 
 log = logging.getLogger(__name__)
-
-PAGE = 500
-KINDS = tuple(kind for kind in WATCHED if kind != UsageRecord.KIND)
 
 
 class Mirror:
@@ -42,26 +39,27 @@ class Mirror:
         self._source = Source(self._take, self._relisted.add, self._parser, metrics)
 
     def register(self, registry: kopf.OperatorRegistry) -> None:
-        self._source.register(registry, KINDS)
+        self._source.register(registry, CURRENT)
 
     async def run(self) -> None:
         """List everything, then look for what the watch has not told of. Ends only by an error."""
-        for kind in KINDS:
+        for kind in CURRENT:
+            self._relisted.discard(kind)
             await self._list(kind)
         # What was listed stays: a collector that walks it all at each full collection holds the event loop.
         gc.collect()
         gc.freeze()
         self.synced = True
-        log.info("synced", extra={"objects": sum(self.world.count(kind) for kind in KINDS)})
+        log.info("synced", extra={"objects": sum(self.world.count(kind) for kind in CURRENT)})
         async for kinds in audits(self._relisted):
-            for kind in kinds.intersection(KINDS):
+            for kind in kinds.intersection(CURRENT):
                 self._take(await self._store.audit(kind))
                 self._metrics.kind_listed(kind)
 
     async def look_again(self, keys: Iterable[Key]) -> None:
         """Take these objects as the API server has them now; a key without a name stands for all of its kind.
 
-        Raises ApiError where it may not, UnansweredError.
+        One that is gone is forgotten. Raises ApiError where it may not look, UnansweredError.
         """
         await asyncio.gather(*(self._read(key) if key.name else self._list(key.kind) for key in keys))
 
@@ -70,9 +68,11 @@ class Mirror:
         try:
             resource = await self._store.get(key)
         except ApiError as error:
-            if error.code == 404 and known is not None:
+            if error.code != 404:
+                raise
+            if known is not None:
                 self.world.gone(key, known.uid)
-            return  # what it may not see it knows nothing of
+            return
         if resource is not None:
             self.world.observe(resource)
 

@@ -25,7 +25,7 @@ from drover.kube.archive import Archive
 from drover.kube.auditing import audits
 from drover.kube.clock import WallClock
 from drover.kube.events import EventWriter
-from drover.kube.lease import Lease
+from drover.kube.lease import LEASE_NAME, Lease
 from drover.kube.parsing import Parser
 from drover.kube.runtime import Runtime
 from drover.kube.source import Source
@@ -41,7 +41,6 @@ from drover.observe.workqueue import NAME, WorkQueue
 
 log = logging.getLogger(__name__)
 
-LEASE_NAME = "drover"
 LAG_SECONDS = 1.0
 
 
@@ -101,7 +100,7 @@ class Operator:
         try:
             await self._work()
         finally:
-            # Writes have been cancelled by now: nothing of ours is under way when the next leader begins.
+            # Writes have been cancelled by now; what of them still lands is fenced by the next leader.
             await self.lease.release()
 
     def retire(self) -> None:
@@ -140,6 +139,7 @@ class Operator:
 
     async def _list_everything(self) -> None:
         for kind in WATCHED:
+            self._relisted.discard(kind)
             resources, listed = await self.store.list_all(kind)
             for resource in resources:
                 self.runtime.put(Observed(resource))

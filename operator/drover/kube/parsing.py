@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from drover.api import kinds
+from drover.api.invalid import fault_of
 from drover.api.meta import AnyResource, Key
 
 log = logging.getLogger(__name__)
@@ -38,9 +39,8 @@ class Parser:
         if self._told.get(key) == version:
             return
         self._told[key] = version
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        log.error("object skipped: it does not parse", extra={"key": key, "field": place, "error": first["msg"]})
+        fault = fault_of(error)
+        log.error("object skipped: it does not parse", extra={"key": key, "field": fault.field, "error": fault.why})
 
 
 def key_of(kind: str, raw: dict[str, Any]) -> Key:

@@ -38,8 +38,8 @@ def answering(api: Api) -> Iterator[None]:
         yield
     except UnansweredError as error:
         raise FatalError(
-            f"the Kubernetes API server at {api.url} does not answer ({error}):"
-            f" {_mend(error)}, or choose another with --kubeconfig and --context"
+            f"the Kubernetes API server at {api.url} {_unanswered(error)}, or choose another with --kubeconfig and"
+            " --context"
         ) from error
     except ApiError as error:
         raise FatalError(
@@ -58,6 +58,13 @@ def _refused(error: ApiError) -> str:
             return f"a request ({error}): install the CRDs with `{INSTALL}`, or choose another server"
         case _:
             return f"a request ({error}): try again, or choose another server"
+
+
+def _unanswered(error: UnansweredError) -> str:
+    """What, and its mend. A 429 or 5xx is an answer, often of a webhook or a backend that it names."""
+    if error.code is not None:
+        return f"answers with an error ({error}): try again, and see to what it names"
+    return f"does not answer ({error}): {_mend(error)}"
 
 
 def _mend(error: UnansweredError) -> str:

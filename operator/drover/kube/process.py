@@ -12,7 +12,8 @@ from drover.kube import preflight
 from drover.kube.api import Api
 from drover.kube.beside import beside_kopf
 from drover.kube.connection import Connection
-from drover.kube.operator import LEASE_NAME, Operator, Options
+from drover.kube.lease import LEASE_NAME
+from drover.kube.operator import Operator, Options
 from drover.kube.preflight import answering
 from drover.kube.recovery import Recovery
 from drover.observe import health

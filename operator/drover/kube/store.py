@@ -11,16 +11,13 @@ from drover.api.kinds import WATCHED
 from drover.api.meta import AnyResource, Key
 from drover.control.ports import Listed, Refused, Write, Written
 from drover.kube import rights
-from drover.kube.api import LIST_TIMEOUT, Api, ApiError, UnansweredError, collection_of, path_of
+from drover.kube.api import CONCURRENCY, LIST_TIMEOUT, Api, ApiError, UnansweredError, collection_of, path_of
+from drover.kube.paging import METADATA_ONLY, PAGE, Query, pages, whole
 from drover.kube.parsing import Parser, key_of
 from drover.observe.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-CONCURRENCY = 32
-"""Writes in flight: enough to fill the API server's queue, few enough to leave it room for others."""
-PAGE = 500
-METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # Strict: a status field that the installed CRDs lack is an error to read, not a write repeated for ever.
 WRITE_QUERY = (("fieldManager", "drover"), ("fieldValidation", "Strict"))
 
@@ -44,7 +41,7 @@ class Store:
         self._parser = parser
         self._metrics = metrics
         self._may_write = may_write
-        self._page_size = str(page)
+        self._page_size = page
         self._before = before
         self._slots = asyncio.Semaphore(CONCURRENCY)
 
@@ -57,10 +54,10 @@ class Store:
         attempt = 0
         if self._before is not None:
             await self._before(write)
-        while self._may_write():
+        while True:
             try:
                 async with self._slots:
-                    return await self._attempt(write)
+                    return await self._attempt(write) if self._may_write() else None
             except UnansweredError as error:
                 attempt += 1
                 pause = error.pause(attempt)
@@ -69,7 +66,6 @@ class Store:
                     extra={"key": write.key, "verb": write.verb, "attempt": attempt, "error": error},
                 )
             await asyncio.sleep(pause)
-        return None
 
     async def _attempt(self, write: Write) -> Written | Refused:
         result = "unanswered"
@@ -119,6 +115,13 @@ class Store:
 
     async def list_all(self, kind: str, namespace: str = "") -> tuple[list[AnyResource], Listed]:
         """Every object of a kind that parses, of one namespace where one is named, and the list. Raises ApiError."""
+        return await whole(kind, lambda: self._list_all(kind, namespace))
+
+    async def audit(self, kind: str) -> Listed:
+        """The keys of a kind alone. Raises ApiError."""
+        return await whole(kind, lambda: self._audit(kind))
+
+    async def _list_all(self, kind: str, namespace: str) -> tuple[list[AnyResource], Listed]:
         resources: list[AnyResource] = []
         uids: dict[Key, str] = {}
         version = 0
@@ -132,8 +135,7 @@ class Store:
             await asyncio.sleep(0)
         return resources, Listed(kind, uids, version)
 
-    async def audit(self, kind: str) -> Listed:
-        """The keys of a kind alone. Raises ApiError."""
+    async def _audit(self, kind: str) -> Listed:
         uids: dict[Key, str] = {}
         version = 0
         async for page in self._pages(collection_of(kind), kind, METADATA_ONLY):
@@ -141,19 +143,10 @@ class Store:
             uids.update((key_of(kind, raw), raw["metadata"]["uid"]) for raw in page["items"])
         return Listed(kind, uids, version)
 
-    async def _pages(self, path: str, kind: str, accept: str) -> AsyncIterator[dict[str, Any]]:
-        # Without resourceVersion= the list is a consistent read; all its pages are of one resourceVersion.
-        token = ""
-        while True:
-            query = [("limit", self._page_size)] + ([("continue", token)] if token else [])
-            page = await self._page(path, kind, query, accept)
-            page["items"] = page["items"] or []  # an empty list of metadata alone comes as null
-            yield page
-            token = page["metadata"].get("continue", "")
-            if not token:
-                return
+    def _pages(self, path: str, kind: str, accept: str) -> AsyncIterator[dict[str, Any]]:
+        return pages(lambda query: self._page(path, kind, query, accept), self._page_size)
 
-    async def _page(self, path: str, kind: str, query: list[tuple[str, str]], accept: str) -> dict[str, Any]:
+    async def _page(self, path: str, kind: str, query: Query, accept: str) -> dict[str, Any]:
         attempt = 0
         while True:
             try:

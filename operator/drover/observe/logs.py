@@ -7,7 +7,6 @@ import logging
 import re
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -15,6 +14,8 @@ from typing import Any, Literal
 Format = Literal["text", "json"]
 Level = Literal["debug", "info", "warning", "error"]
 REPEAT_SECONDS = 60.0
+FORGET_SECONDS = 2 * REPEAT_SECONDS
+"""After which a complaint that comes again is a new one."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "k8s_skip", "settings"}
 
 
@@ -47,8 +48,8 @@ class Sparing(logging.Filter):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._told_at: dict[tuple[str, ...], float] = {}
-        self._held: Counter[tuple[str, ...]] = Counter()
+        self._told: dict[tuple[str, ...], tuple[float, int]] = {}
+        """When each complaint was last let through, and how often it was held since."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
@@ -56,13 +57,14 @@ class Sparing(logging.Filter):
         unquoted = (re.sub(r'"[^"]*"', "", text) for text in (record.getMessage(), str(getattr(record, "error", ""))))
         complaint = (record.name, *unquoted)
         now = self._clock()
-        if now - self._told_at.get(complaint, float("-inf")) < REPEAT_SECONDS:
-            self._held[complaint] += 1
+        at, held = self._told.get(complaint, (float("-inf"), 0))
+        if now - at < REPEAT_SECONDS:
+            self._told[complaint] = at, held + 1
             return False
-        if held := self._held.pop(complaint, 0):
+        if held:
             record.repeated = held
-        self._told_at = {one: at for one, at in self._told_at.items() if now - at < REPEAT_SECONDS}
-        self._told_at[complaint] = now
+        self._told = {one: told for one, told in self._told.items() if now - told[0] < FORGET_SECONDS}
+        self._told[complaint] = now, 0
         return True
 
 

@@ -24,10 +24,9 @@ Scrape them as two jobs. On the second drop `instance` and `pod`, so that a fail
 [monitoring/prometheus.yaml](../monitoring/prometheus.yaml) is such a configuration. Counters of `/metrics` begin at 0
 with each process: read them with `rate` or `increase` over all instances.
 
-`drover run --metrics-vm-detail=off|info|full` says how much single VMs tell: nothing, about 7 series each (the
-default), or every phase as 0 or 1 (about 20 each). `--metrics-compat=kubevirt` tells VMs and migrations under
-KubeVirt's names too, for dashboards made for KubeVirt. No label is free text, and no histogram carries a namespace or
-a VM.
+`drover run --metrics-vm-detail=off|info|full` sets the series of each VM: none, about 7 (the default), or every phase
+as 0 or 1 (about 20). `--metrics-compat=kubevirt` adds VMs and migrations under KubeVirt's names, for dashboards made
+for KubeVirt. No label is free text, and no histogram carries a namespace or a VM.
 
 """
 

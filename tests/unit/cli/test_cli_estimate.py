@@ -37,7 +37,7 @@ def command(*arguments: str) -> Result:
 
 def from_file(path: Path, **changes: Any) -> Result:
     path.write_text(json.dumps({**SCENARIO, **changes}))
-    return command("--file", str(path), "--json")
+    return command("--file", str(path), "-o", "json")
 
 
 def test_options_give_a_table_of_passes_and_the_totals() -> None:
@@ -77,7 +77,7 @@ def test_measured_points_are_seconds_and_pages(tmp_path: Path) -> None:
 def test_what_is_left_out_has_defaults(tmp_path: Path) -> None:
     path = tmp_path / "scenario.json"
     path.write_text('{"memoryBytes": 1e9, "lineBytesPerSecond": 1e8}')
-    told = json.loads(command("--file", str(path), "--json").output)
+    told = json.loads(command("--file", str(path), "-o", "json").output)
     assert told["totalSeconds"] == pytest.approx(1e9 / 4096 * 4104 / 1e8, rel=0.01)
 
 
@@ -94,7 +94,7 @@ def test_what_remains_is_drawn_in_the_terminal() -> None:
 def test_noise_gives_a_band() -> None:
     told = command(*OPTIONS.split(), "--noise", "0.3")
     assert re.search(r"8 in 10 take [0-9.]+ to [0-9.]+ s, with a downtime of \d+ to \d+ ms", told.output)
-    band = json.loads(command(*OPTIONS.split(), "--noise", "0.3", "--json").output)["band"]
+    band = json.loads(command(*OPTIONS.split(), "--noise", "0.3", "-o", "json").output)["band"]
     assert band["totalSeconds"]["p10"] < band["totalSeconds"]["p50"] < band["totalSeconds"]["p90"]
 
 

@@ -16,7 +16,7 @@ from drover.api.virtualmachine import VirtualMachine
 from drover.cli import garbage
 from drover.cli.completion import answer
 from drover.cli.main import MODULES, PANELS, app, plugin
-from drover.cli.server import CommandError, carried_out, name_of
+from drover.cli.server import CommandError, carried_out, name_of, namespace_name
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -89,9 +89,32 @@ def test_a_name_may_carry_its_kind(given: str) -> None:
     assert name_of(given, VirtualMachine) == "a"
 
 
+def test_a_name_may_be_as_long_as_kubernetes_takes_it() -> None:
+    long = "a" * 70 + "." + "b" * 182
+    assert name_of(long, VirtualMachine) == long
+
+
 def test_a_name_of_another_kind_is_refused() -> None:
     with pytest.raises(CommandError, match="vm/a is no Host: name one, as hst/a"):
         name_of("vm/a", Host)
+
+
+@pytest.mark.parametrize(
+    "given", ["", "vm/", ".", "..", "vm/..", "A", "a_b", "a b", "-a", "a.", "a..b", "a%2Fb", "a\n", "a." * 126 + "ab"]
+)
+def test_what_is_no_name_is_refused_before_it_becomes_a_url(given: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        name_of(given, VirtualMachine)
+    assert str(refused.value) == (f"{given!r} names no VirtualMachine: write vm/NAME, up to 253 of a-z, 0-9, - and .")
+
+
+@pytest.mark.parametrize("given", ["", ".", "..", "a/b", "a.b", "A", "a" * 64])
+def test_what_is_no_namespace_is_refused(given: str) -> None:
+    assert namespace_name("team-1") == "team-1"
+    with pytest.raises(typer.BadParameter, match="is no namespace: write its name, up to 63 of a-z, 0-9 and -"):
+        namespace_name(given)
+    told = CliRunner().invoke(app, ["status", "-n", given])
+    assert (told.exit_code, "Invalid value for '--namespace'" in told.stderr) == (2, True)
 
 
 def test_what_the_user_has_to_mend_is_one_line_and_code_1(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -39,6 +40,15 @@ def test_a_move_is_estimated_to_the_host_that_placement_would_choose() -> None:
     assert f"{move.estimate.duration_seconds.p50:.1f} s" in line
     created = manifest_of(move, None, None)
     assert created["spec"] == {"virtualMachineName": "a", "preferredTargetHostName": "p1-1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"), [("a", "a-"), ("a" * 49 + "-b", "a" * 49 + "-"), ("a" * 49 + ".b", "a" * 49 + "-")]
+)
+def test_the_migration_of_a_long_name_has_a_name_that_is_one(name: str, stem: str) -> None:
+    guest = running()
+    move = replace(estimated(guest, None, None, world_of(guest), NOW), vm=vm(name))
+    assert manifest_of(move, None, None)["metadata"] == {"generateName": stem}
 
 
 def test_a_host_that_is_named_is_demanded_and_a_policy_kept() -> None:

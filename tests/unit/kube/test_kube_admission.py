@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from controlplane.certificates import write_credentials
 from drover.kube.admission.server import Server, counted, is_review
 from drover.kube.api import FatalError
 from drover.observe.metrics import Metrics
@@ -45,7 +47,6 @@ def test_a_review_has_a_resource_a_user_and_an_object(changes: dict[str, Any], i
     assert is_review({"request": ASKED | changes}) is is_one
 
 
-@settings(deadline=None)
 @given(JSON, st.sampled_from(["request", "resource", "userInfo", "object", "oldObject", "metadata"]))
 def test_whatever_arrives_is_judged(thing: object, where: str) -> None:
     for body in (thing, {"request": thing}, {"request": ASKED | {where: thing}}):
@@ -67,6 +68,27 @@ async def test_a_certificate_that_is_not_there_is_told_by_its_file_with_the_mend
     files[1].write_text("none")
     with pytest.raises(FatalError, match="cannot be used"):
         await anext(_started(server))
+
+
+async def test_a_certificate_that_goes_while_it_is_served_is_told_as_that_and_not_as_the_port(tmp_path: Path) -> None:
+    write_credentials(tmp_path)
+    server = Server("127.0.0.1", 0, tmp_path / "apiserver.crt", tmp_path / "apiserver.key", Metrics())
+    serving = _started(server)
+    await anext(serving)
+    assert server.serving
+    (tmp_path / "apiserver.crt").unlink()
+    with pytest.raises(FatalError, match=r"certificate \S+apiserver.crt with key \S+ cannot be used"):
+        await anext(serving)
+    assert not server.serving
+
+
+async def test_a_port_that_is_taken_is_told_with_the_mend(tmp_path: Path) -> None:
+    write_credentials(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = Server("127.0.0.1", port, tmp_path / "apiserver.crt", tmp_path / "apiserver.key", Metrics())
+        with pytest.raises(FatalError, match=f"port {port} cannot be served .*--port"):
+            await anext(_started(server))
 
 
 @pytest.mark.parametrize(

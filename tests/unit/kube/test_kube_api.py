@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from kubernetes.aio.client.configuration import Configuration
 
-from drover.kube.api import Api, ApiError, FatalError, Unmetered
+from drover.kube.api import Api, ApiError, FatalError, UnansweredError, Unmetered
 from drover.observe.health import serving
 
 VALID = "Bearer valid"
@@ -68,6 +68,22 @@ async def test_a_token_that_stays_refused_is_an_error_and_not_tried_for_ever(ser
         with pytest.raises(ApiError, match="401: Unauthorized"):
             await api.request("get", "x", "/x")
     assert (server.refused, server.accepted) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("2", 2.0), ("86400", 60.0), ("\N{SUPERSCRIPT TWO}", 0.0), ("soon", 0.0)]
+)
+async def test_the_server_may_put_a_request_off_for_a_minute(given: str, seconds: float) -> None:
+    async def busy(_: web.Request) -> web.Response:
+        return web.json_response({"message": "busy"}, status=429, headers={"Retry-After": given})
+
+    app = web.Application()
+    app.router.add_get("/x", busy)
+    server = Server()
+    async with serving(app, "127.0.0.1", 0) as server.url, Api(configured(server), Unmetered()) as api:
+        with pytest.raises(UnansweredError, match="429: busy") as unanswered:
+            await api.request("get", "x", "/x")
+    assert unanswered.value.retry_after == seconds
 
 
 async def test_a_certificate_that_is_none_is_told_with_its_mend(server: Server, tmp_path: Path) -> None:

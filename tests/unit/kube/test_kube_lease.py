@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from drover.kube.api import ApiError, UnansweredError
+from drover.kube.api import ApiError, FatalError, UnansweredError
 from drover.kube.lease import RETRY_PERIOD, Lease, LeaseLostError
+from drover.kube.rights import MEND
 
 DURATION = 15
 
@@ -15,10 +16,14 @@ pytestmark = [pytest.mark.looptime, pytest.mark.asyncio]
 
 
 class OneLease:
-    """The API server as far as one Lease goes: create, read, replace on the version read. ``up`` is its network."""
+    """The API server as far as one Lease goes: create, read, replace on the version read. ``up`` is its network,
+    ``seconds`` the time it takes, ``refusal`` what it answers instead.
+    """
 
     def __init__(self) -> None:
         self.up = True
+        self.seconds = 0.01
+        self.refusal: ApiError | None = None
         self._stored: dict[str, Any] | None = None
         self._version = 0
 
@@ -29,9 +34,11 @@ class OneLease:
         return await asyncio.shield(asyncio.create_task(self._serve(verb, resource, path, body)))
 
     async def _serve(self, verb: str, resource: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(self.seconds)
         if not self.up:
             raise UnansweredError(f"{verb} {resource} {path}: no route")
+        if self.refusal is not None:
+            raise self.refusal
         if verb == "get":
             if self._stored is None:
                 raise ApiError(404, "not found")
@@ -109,6 +116,64 @@ async def test_a_lease_is_given_back_also_when_the_end_cuts_off_a_renewal(millis
     begun = clock()
     assert await second.acquire() == 2
     assert clock() - begun < 0.1
+
+
+@pytest.mark.parametrize("anew", [True, False])
+@pytest.mark.parametrize("milliseconds", range(1, 43, 4))
+async def test_a_lease_is_given_back_also_when_the_end_cuts_off_its_taking(milliseconds: int, anew: bool) -> None:
+    """What is cut off may land before what gives it back, or be overtaken by it: here up to four times."""
+    api = OneLease()
+    if not anew:
+        await taken_and_given_back(api)
+    first, second = contender(api, "a"), contender(api, "b")
+    api.seconds = 0.02
+    taking = asyncio.create_task(first.acquire())
+    await asyncio.sleep(milliseconds / 1000)
+    taking.cancel()
+    api.seconds = 0.005
+    await asyncio.wait([taking])
+    assert first.held() is (not taking.cancelled())
+    await first.release()
+    assert not first.held()
+    begun = clock()
+    assert await second.acquire() > (0 if anew else 1)
+    assert clock() - begun < 0.1
+    await asyncio.sleep(1)
+    assert (await api.request("get", "leases", "drover"))["spec"]["holderIdentity"] == "b"
+
+
+async def taken_and_given_back(api: OneLease) -> None:
+    earlier = contender(api, "c")
+    await earlier.acquire()
+    await earlier.release()
+
+
+async def test_who_stands_by_leaves_the_lease_to_its_holder_when_he_ends() -> None:
+    api = OneLease()
+    first, second = contender(api, "a"), contender(api, "b")
+    await first.acquire()
+    holding, waiting = asyncio.create_task(first.hold()), asyncio.create_task(second.acquire())
+    await asyncio.sleep(3 * DURATION)
+    waiting.cancel()
+    await second.release()
+    assert (await api.request("get", "leases", "drover"))["spec"]["holderIdentity"] == "a"
+    holding.cancel()
+
+
+@pytest.mark.parametrize(
+    ("message", "mended"),
+    [
+        ('leases "drover" is forbidden: User "x" cannot get resource "leases"', True),
+        ("unable to create new content in namespace drover-system because it is being terminated", False),
+    ],
+)
+async def test_only_a_right_that_is_missing_is_asked_for(message: str, mended: bool) -> None:
+    api = OneLease()
+    api.refusal = ApiError(403, message)
+    lease = contender(api, "a")
+    with pytest.raises(FatalError) as refused:
+        await lease.acquire()
+    assert str(refused.value) == f"lease drover cannot be acquired: 403: {message}" + (f": {MEND}" if mended else "")
 
 
 async def test_what_somebody_else_was_given_is_not_given_back_for_him() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
-from drover.kube.api import Api, ApiError, FatalError, Unmetered
+from drover.kube.api import Api, ApiError, FatalError, UnansweredError, Unmetered
 from drover.kube.preflight import INSTALL, answering
 
 
@@ -24,4 +24,25 @@ async def test_only_a_refusal_of_who_asks_is_told_as_one_of_the_credentials(code
     async with Api(configuration, Unmetered()) as api:
         with pytest.raises(FatalError) as told, answering(api):
             raise ApiError(code, "no")
+    assert expected in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (
+            UnansweredError("TimeoutError"),
+            "does not answer (TimeoutError): start it, or choose another with",
+        ),
+        (
+            UnansweredError('500: failed calling webhook "a.b"', code=500),
+            'answers with an error (500: failed calling webhook "a.b"): try again, and see to what it names, or choose',
+        ),
+    ],
+)
+async def test_an_answer_that_is_an_error_is_not_told_as_silence(error: UnansweredError, expected: str) -> None:
+    configuration: Configuration = type.__call__(Configuration)
+    async with Api(configuration, Unmetered()) as api:
+        with pytest.raises(FatalError) as told, answering(api):
+            raise error
     assert expected in str(told.value)

@@ -43,7 +43,7 @@ def review(
     if isinstance(new, VirtualMachine):
         found = _room(new, old if isinstance(old, VirtualMachine) else None, world, now, foretell=foretell)
         if isinstance(found, Fault):
-            found = _enforced(rules.capacity, [found], {EVERY_POOL}, dry_run=dry_run)
+            found = _enforced(rules.capacity, [found], {EVERY_POOL, new.key}, dry_run=dry_run)
         verdict = _both(verdict, found)
     elif foretell:
         verdict = Verdict(warnings=tuple(_prospects(new, world, now)))

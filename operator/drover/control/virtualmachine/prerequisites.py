@@ -211,10 +211,13 @@ def _disk(vm: VirtualMachine, disk: VirtualMachineVolume, world: World) -> Attac
         message = f"volume {name} does not exist: create it, or correct spec.volumes[{disk.name}].volumeRef"
         return Missing("VolumeNotReady", message, stalled=True)
     attached = AttachedVolume(name=disk.name, volume=name, phase="InUse")
-    return _objection(vm, volume, world) or _not_ours(vm, disk, volume) or attached
+    return _not_ours(vm, disk, volume) or _objection(vm, disk, volume, world) or attached
 
 
-def _objection(vm: VirtualMachine, volume: Volume, world: World) -> Missing | None:
+def _objection(vm: VirtualMachine, disk: VirtualMachineVolume, volume: Volume, world: World) -> Missing | None:
+    if volume.deleting and disk.template is not None:
+        message = f"volume {volume.name} is being deleted: wait until it is gone and made anew, or rename the disk"
+        return Missing("VolumeNotReady", message)
     if volume.deleting:
         return Missing("VolumeNotReady", f"volume {volume.name} is being deleted: create another", stalled=True)
     if volume.status.phase not in ("Available", "InUse", "Resizing"):

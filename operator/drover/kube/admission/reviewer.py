@@ -17,7 +17,7 @@ from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.api.volume import Volume
 from drover.control.admission import Rules, Verdict, review
-from drover.kube.api import UnansweredError
+from drover.kube.api import ApiError, UnansweredError
 from drover.kube.mirror import Mirror
 from drover.kube.parsing import Parser
 
@@ -56,8 +56,8 @@ class Reviewer:
                 return
             try:
                 verdict = await self._verdict(new, before, dry_run=dryrun)
-            except Exception:
-                log.exception("not reviewed, let through", extra={"key": new.key})
+            except Exception as error:
+                log.exception("not reviewed, let through", extra={"key": new.key, "error": repr(error)})
                 return
             warnings.extend(verdict.warnings)
             if verdict.refusal is not None:
@@ -76,7 +76,7 @@ class Reviewer:
                 while unsure := verdict.rests_on - looked:
                     looked |= await self._look_again(unsure)
                     verdict = self._review(new, old, dry_run=dry_run)
-        except (TimeoutError, UnansweredError) as error:
+        except (TimeoutError, ApiError, UnansweredError) as error:
             log.warning(
                 "what is wrong with it could not be confirmed, let through", extra={"key": new.key, "error": error}
             )

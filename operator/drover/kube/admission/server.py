@@ -50,10 +50,8 @@ class Server:
                 self.serving = True
                 log.info("serving the webhook", extra={"port": self._port, "certificate": self._certificate})
                 yield configuration
-        except ssl.SSLError:  # renewed to something that cannot be used
-            self.check_certificate()
-            raise
         except OSError as error:
+            self.check_certificate()  # gone, or renewed to something that cannot be used
             mend = "choose another with --port"
             raise FatalError(f"port {self._port} cannot be served ({error}): {mend}") from error
         finally:

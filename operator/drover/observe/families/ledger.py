@@ -39,7 +39,7 @@ LEDGER_WATERMARK = gauge(
 )
 LEDGER_RECORDS = gauge(
     "drover_ledger_records",
-    "Usage records in the ledger by state (open, closed, rated, invoiced, archived).",
+    "Usage records in the ledger. The state is always open: a record may grow as long as it exists.",
     "state",
 )
 LEDGER_DISCREPANCIES = counter(

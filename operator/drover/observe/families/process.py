@@ -90,7 +90,7 @@ RECONCILE_DURATION = histogram(
 )
 EVENT_LOOP_LAG = histogram("drover_event_loop_lag_seconds", "Scheduling delay of the operator's event loop.", SUBSECOND)
 WATCH_EVENTS = counter("drover_watch_events_total", "Watch events received.", "resource", "type")
-WATCH_STALENESS = gauge("drover_watch_staleness_seconds", "Time since the last watch event or bookmark.", "resource")
+WATCH_STALENESS = gauge("drover_watch_staleness_seconds", "Time since the last watch event or list.", "resource")
 API_REQUESTS = counter("drover_api_requests_total", "Requests to the Kubernetes API.", "verb", "resource", "code")
 API_REQUEST_DURATION = histogram(
     "drover_api_request_duration_seconds",
