@@ -23,7 +23,9 @@ from docrun.shown import missing
 _SCRIPT = 'trap \'env -0 >"$ENVIRONMENT_FILE"\' EXIT; set -euo pipefail; eval "$1"'
 _OPERATOR = re.compile(r"\bdrover run\b")
 _WATCH = re.compile(r"\s(-w|--watch)\b")
-_READS = re.compile(r"^(kubectl (get|describe)\b|(\S*drover|kubectl drover) (status|top|explain|events|usage)\b|curl )")
+_READS = re.compile(
+    r"^(kubectl (get|describe|auth can-i)\b|(\S*drover|kubectl drover) (status|top|explain|events|usage)\b|curl )"
+)
 _JUDGES = re.compile(r"drover status\b")
 _OPERATOR_PORT = "8080"
 _OPERATOR_LOG = "operator.log"
@@ -85,10 +87,18 @@ class Session:
     def _show(self, command: Command, text: str) -> None:
         patience = _SHOWN_SECONDS if _READS.match(text) else 0.0
         deadline = time.monotonic() + patience
-        while left := missing(command.shown, printed := self._execute(command, text)):
+        while (failure := self._failure_to_show(command, text)) is not None:
             if time.monotonic() > deadline:
-                raise self._unexpected(command, "does not print\n" + "\n".join(left), printed)
+                raise failure
             time.sleep(_POLL_SECONDS)
+
+    def _failure_to_show(self, command: Command, text: str) -> UnexpectedError | None:
+        try:
+            printed = self._execute(command, text)
+        except UnexpectedError as error:
+            return error
+        left = missing(command.shown, printed)
+        return self._unexpected(command, "does not print\n" + "\n".join(left), printed) if left else None
 
     def _execute(self, command: Command, text: str, watched: float = 0.0) -> str:
         """What it prints. ``watched``: seconds after which it is ended, and has done well."""

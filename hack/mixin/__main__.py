@@ -19,6 +19,7 @@ def files() -> dict[Path, str]:
     boards = {directory / "dashboards" / f"{board.uid}.json": render(board) for board in BOARDS}
     return {
         directory / "prometheusrule.yaml": rules.render(),
+        directory / "rules.yaml": rules.render_plain(),
         directory / "kustomization.yaml": delivery.render(BOARDS),
         **boards,
     }

@@ -1,4 +1,4 @@
-"""monitoring/prometheusrule.yaml: the recording rules and the alerts, as the Prometheus operator takes them."""
+"""Recording rules and alerts: monitoring/prometheusrule.yaml for the Prometheus operator, rules.yaml without it."""
 
 from typing import Any
 
@@ -37,6 +37,15 @@ def manifest() -> dict[str, Any]:
 
 
 def render() -> str:
+    return _written(manifest())
+
+
+def render_plain() -> str:
+    """A rule file for a Prometheus without its operator."""
+    return _written({"groups": groups()})
+
+
+def _written(document: dict[str, Any]) -> str:
     return "# Generated from hack/mixin by `make dashboards`; do not edit.\n" + yaml.safe_dump(
-        manifest(), sort_keys=False, width=110
+        document, sort_keys=False, width=110
     )

@@ -40,7 +40,7 @@ class Prometheus:
         config["scrape_configs"] = scrapes or config["scrape_configs"]
         for scrape in config["scrape_configs"]:
             scrape["static_configs"] = [{**part, "targets": targets} for part in scrape.get("static_configs", [{}])]
-        (directory / "rules.yaml").write_text(yaml.safe_dump({"groups": rules.groups()}))
+        (directory / "rules.yaml").write_text(rules.render_plain())
         (directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
         self.url = f"http://127.0.0.1:{_free_port()}"
         self._log = directory / "prometheus.log"

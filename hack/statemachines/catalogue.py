@@ -8,7 +8,7 @@ IMAGE = Machine(
     kind="Image",
     says="An image is imported once. An attempt that fails is repeated after 20, 40, 80 model seconds, `spec.retry` "
     "times; where there is nothing at the URL, not at all. A checksum that differs is judged on what was received: "
-    "correcting `spec.checksum` mends it without a second import.",
+    "correcting `spec.checksum` fixes it without a second import.",
     steps=(
         Step(NEW, "Importing", "source HTTP"),
         Step(NEW, "Ready", "source Blank"),
@@ -36,7 +36,7 @@ IMAGE = Machine(
 
 VOLUME = Machine(
     kind="Volume",
-    says="Who holds a volume is what the VMs' statuses say. It can be used while it grows.",
+    says="The VMs' statuses say which of them hold a volume. It can be used while it grows.",
     unwritten=("Attaching", "Detaching"),
     steps=(
         Step(NEW, "WaitForFirstConsumer", "bindingMode WaitForFirstConsumer"),
@@ -76,11 +76,11 @@ NETWORK = Machine(
         Step("Active", "Down", "adminStateUp false"),
         Step("Down", "Active", "adminStateUp true"),
         Step(NEW, "Failed", "no segment of its own"),
-        Step("Failed", "Active", "mended"),
+        Step("Failed", "Active", "fixed"),
     ),
     rarer=(
         Step(NEW, "Down", "created with adminStateUp false"),
-        Step("Failed", "Down", "mended, with adminStateUp false"),
+        Step("Failed", "Down", "fixed, with adminStateUp false"),
         Step("Active", "Failed", "its segment turns out to be another network's too"),
         Step("Down", "Failed", "the same, with adminStateUp false"),
         Step(ANY, "Terminating", "deleted, while VMs hold addresses on it"),

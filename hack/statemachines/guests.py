@@ -42,7 +42,7 @@ VIRTUAL_MACHINE = Machine(
         Step("Stopping", "Waiting", "restart, eviction, preemption: there is no room yet"),
         Step("Stopped", "Starting", "switched on, and placed at once"),
         Step("OnHost", "Unknown", "the host is lost or out of reach"),
-        Step("Unknown", "OnHost", "the host is seen again: as before; Starting also where the guest must boot anew"),
+        Step("Unknown", "OnHost", "the host is seen again: as before; Starting also where the guest must boot again"),
         Step("Unknown", "Stopped", "switched off, and the host is fenced or back"),
         Step("OnHost", "Starting", "the host was lost and fenced before the VM was looked at: it starts elsewhere"),
         Step("OnHost", "Waiting", "the same, and there is no room yet"),

@@ -6,8 +6,9 @@ _UNDER_WAY = ("Migrating", "PreCopy", "StopAndCopy", "PostCopy", "Commitment", "
 
 MIGRATION_PLAN = Machine(
     kind="MigrationPlan",
-    says="A plan is planned before it has a phase. One that waits is planned anew when what it rests on has changed. "
-    "While a plan of a single VM works, it shows that migration's own phase instead of Migrating.",
+    says="A plan is planned before it has a phase. One that waits is planned again when what it is based on has "
+    "changed, a rehearsal (Planned) only when its spec is edited. While a plan of a single VM works, it shows that "
+    "migration's own phase instead of Migrating.",
     groups={
         "UnderWay": _UNDER_WAY,
         "ForOne": _UNDER_WAY[1:],
@@ -34,7 +35,7 @@ MIGRATION_PLAN = Machine(
         Step("Queued", "AwaitingApproval", "approval is asked for, or withdrawn"),
         Step("Queued", "ForOne", "it has begun, and its one VM is on its way already"),
         Step("AwaitingApproval", "NotBegun", "a newer plan moves its VMs, or its window is over"),
-        Step("Waits", "Done", "planned anew: nothing is left to move, or it cannot be planned any more"),
+        Step("Waits", "Done", "planned again: nothing is left to move, or it cannot be planned any more"),
         Step("Queued", "Cancelling", "cancelled just as its first migrations were made"),
         Step("Waits", "Cancelled", "cancelled"),
         Step("UnderWay", "UnderWay", "a plan of one VM follows its migration, and is Migrating between two attempts"),

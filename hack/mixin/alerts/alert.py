@@ -1,9 +1,25 @@
 """One alert."""
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-RUNBOOKS = "https://drover.dev/runbooks/{}"
+ROOT = Path(__file__).parents[3]
+
+
+def runbooks(mkdocs: str) -> str:
+    """Where the site has the runbooks, without a slash at the end: below `site_url` of the text of mkdocs.yml.
+
+    It is found by its line, since the file has tags that only mkdocs resolves. Raises ValueError without one.
+    """
+    found = re.search(r"^site_url: *(\S+?)/?$", mkdocs, re.MULTILINE)
+    if found is None:
+        raise ValueError("mkdocs.yml has no site_url: the alerts' runbook_url begins with it")
+    return f"{found[1]}/runbooks"
+
+
+RUNBOOKS = runbooks((ROOT / "mkdocs.yml").read_text())
 PROCESS = 'job="drover"'
 """The scrape job of /metrics; that of /metrics/state is drover-state, whose series need no selector."""
 
@@ -34,6 +50,6 @@ class Alert:
             "annotations": {
                 "summary": self.summary,
                 "description": self.description,
-                "runbook_url": RUNBOOKS.format(self.name.lower()),
+                "runbook_url": f"{RUNBOOKS}/{self.name.lower()}",
             },
         }

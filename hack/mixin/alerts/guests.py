@@ -9,7 +9,7 @@ VMS = (
         ' drover_vm_status_phase{phase=~"Provisioning|Starting|Stopping|Terminating"} == 1',
         "warning",
         "none",
-        "VM {{ $labels.namespace }}/{{ $labels.vm }} does not get on.",
+        "VM {{ $labels.namespace }}/{{ $labels.vm }} makes no progress.",
         "VM {{ $labels.namespace }}/{{ $labels.vm }} has been in one passing phase"
         " for {{ $value | humanizeDuration }}.",
     ),
@@ -28,7 +28,7 @@ VMS = (
         f"sum by (namespace, reason) (increase(drover_vm_crashes_total{{{PROCESS}}}[1h])) > 5",
         "warning",
         "none",
-        "Guests in namespace {{ $labels.namespace }} come to grief again and again.",
+        "Guests in namespace {{ $labels.namespace }} keep failing.",
         "{{ $value | humanize }} guests of namespace {{ $labels.namespace }} were lost in an hour:"
         " {{ $labels.reason }}.",
     ),

@@ -33,9 +33,14 @@ def _argo(raw: dict[str, Any]) -> tuple[str, str]:
     """(health, message) as Argo CD has it: itself for what is being deleted, the script for the rest."""
     if raw["metadata"].get("deletionTimestamp"):
         return "Progressing", "Pending deletion"
+    return _lua("health.lua", raw)
+
+
+def _lua(script: str, raw: dict[str, Any]) -> tuple[str, str]:
+    """(health, message) that a script says of an object."""
     lua = LuaRuntime(unpack_returned_tuples=True)
     lua.globals().obj = lua.table_from(raw, recursive=True)
-    told = lua.execute((ARGOCD / "health.lua").read_text())
+    told = lua.execute((ARGOCD / script).read_text())
     return str(told["status"]), str(told["message"])
 
 
@@ -76,9 +81,26 @@ def test_argo_cd_waits_for_an_operator_that_is_not_there() -> None:
 def test_argo_cd_has_a_key_for_every_kind() -> None:
     (generated,) = yaml.safe_load((ARGOCD / "Kustomization").read_text())["configMapGenerator"]
     assert generated["name"] == "argocd-cm"
-    assert sorted(generated["files"]) == sorted(
-        f"resource.customizations.health.drover.dev_{kind}=health.lua" for kind in KINDS
-    )
+    assert sorted(generated["files"]) == [
+        "resource.customizations.health.argoproj.io_Application=application.lua",
+        *sorted(f"resource.customizations.health.drover.dev_{kind}=health.lua" for kind in KINDS),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (None, ("Progressing", "")),
+        ({"sync": {"status": "OutOfSync"}}, ("Progressing", "")),
+        ({"health": {"status": "Healthy"}}, ("Healthy", "")),
+        ({"health": {"status": "Degraded", "message": "one has failed"}}, ("Degraded", "one has failed")),
+    ],
+)
+def test_argo_cd_takes_an_application_for_what_it_says_itself(
+    status: dict[str, Any] | None, told: tuple[str, str]
+) -> None:
+    raw: dict[str, Any] = {"metadata": {"name": "shop"}, "spec": {}}
+    assert _lua("application.lua", raw if status is None else raw | {"status": status}) == told
 
 
 def _flux(check: dict[str, str], raw: dict[str, Any]) -> str:
@@ -122,14 +144,6 @@ def test_the_example_for_flux_has_the_shipped_checks_for_every_kind_in_it() -> N
 def _one_line(check: dict[str, str]) -> dict[str, str]:
     """Its expressions without the way their lines are broken."""
     return {name: " ".join(text.split()) for name, text in check.items()}
-
-
-def test_the_example_for_argo_cd_names_folders_that_are_there() -> None:
-    applications = list(yaml.safe_load_all((EXAMPLE / "argocd" / "applications.yaml").read_text()))
-    waves = [int(one["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"]) for one in applications]
-    assert waves == sorted(waves)
-    for one in applications:
-        assert (EXAMPLE / one["spec"]["source"]["path"] / "kustomization.yaml").is_file()
 
 
 @pytest.mark.parametrize("folder", ["crds", "config/admission"])

@@ -9,6 +9,7 @@ import yaml
 from monitored import known, selectors
 
 from mixin.alerts import ALERTS, Alert
+from mixin.alerts.alert import runbooks
 from mixin.binaries import MissingProgramError, find
 from mixin.rules import RECORDED, manifest
 
@@ -81,6 +82,16 @@ def test_an_alert_has_a_runbook_that_says_what_to_do(alert: Alert) -> None:
     assert page.startswith(f"# {alert.name}\n")
     assert [line[3:] for line in page.splitlines() if line.startswith("## ")] == list(SECTIONS)
     assert alert.rule()["annotations"]["runbook_url"].endswith(f"/{alert.name.lower()}")
+
+
+@pytest.mark.parametrize("url", ["https://docs.example.org/drover", "https://docs.example.org/drover/"])
+def test_runbooks_are_below_the_url_of_the_site(url: str) -> None:
+    assert runbooks(f"site_name: Drover\nsite_url: {url}\n") == "https://docs.example.org/drover/runbooks"
+
+
+def test_a_site_without_a_url_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"mkdocs\.yml has no site_url"):
+        runbooks("site_name: Drover\n# site_url: https://docs.example.org\n")
 
 
 def test_no_runbook_is_left_of_an_alert_that_is_no_more() -> None:
