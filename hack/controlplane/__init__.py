@@ -11,7 +11,7 @@ From a shell: ``PYTHONPATH=hack python -m controlplane up|down|status|env|build|
 
 from controlplane.assets import find_binaries
 from controlplane.cluster import ControlPlane, start, status, stop
-from controlplane.kubectl import Kubectl, KubectlError, install_crds
+from controlplane.kubectl import Kubectl, KubectlError, crds_left, delete_crds, install_crds
 from controlplane.progress import ControlPlaneError
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
     "ControlPlaneError",
     "Kubectl",
     "KubectlError",
+    "crds_left",
+    "delete_crds",
     "find_binaries",
     "install_crds",
     "start",

@@ -1,6 +1,8 @@
 """kubectl as a Python callable, and the installation of CRDs with it."""
 
 import subprocess
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,3 +40,25 @@ def install_crds(kubectl: Kubectl, directory: Path) -> list[str]:
     kubectl("apply", "--server-side", "--force-conflicts", "-f", str(directory))
     kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(directory))
     return kubectl("get", "-f", str(directory), "-o", "name").split()
+
+
+def delete_crds(kubectl: Kubectl, *selection: str, seconds: float = 60.0) -> None:
+    """Delete CRDs, chosen as for ``kubectl delete``, and wait until they are gone; raises TimeoutError."""
+    kubectl("delete", *selection, "--wait=false")
+    deadline = time.monotonic() + seconds
+    while left := crds_left(kubectl, *selection):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still there after {seconds:.0f} s: {', '.join(left)}")
+        time.sleep(0.5)
+
+
+def crds_left(kubectl: Kubectl, *selection: str) -> list[str]:
+    """Which of these CRDs are still there, each touched: where the API server's own write to one that is being deleted
+    meets another one, it forgets to go on until the CRD changes, or five minutes have passed (crd_finalizer.go: "we'll
+    get called again").
+    """
+    left = kubectl("get", *selection, "--ignore-not-found", "-o", "name").split()
+    if left:
+        with suppress(KubectlError):  # gone by now
+            kubectl("annotate", *left, f"touched={time.monotonic_ns()}", "--overwrite")
+    return left

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from mixin.boards import Board, Query
 
 VALUES = {
-    "$__rate_interval": "30s",
     "$__range": "5m",
     "$job": ".+",
     "$instance": ".+",
@@ -15,9 +14,9 @@ VALUES = {
 """What Grafana would put in for the choice All."""
 
 
-def executable(query: Query) -> str:
+def executable(query: Query, rate_interval: str = "30s") -> str:
     """The expression with Grafana's variables filled in."""
-    text = query.expr
+    text = query.expr.replace("$__rate_interval", rate_interval)
     for name, value in VALUES.items():
         text = text.replace(name, value)
     return text

@@ -20,10 +20,13 @@ from worlds import (
     later,
     migration,
     moving,
+    owned_by,
     placed,
     pool,
     priority_class,
+    provisioned,
     vm,
+    volume,
 )
 
 from drover.api.kinds import parse
@@ -677,6 +680,18 @@ def test_a_new_vm_is_running_after_three_writes_and_then_nothing_is_written() ->
     cloud.run()
     assert (cloud.vm().status.phase, len(cloud.patches)) == ("Running", 3)
     assert cloud.failures == []
+
+
+def test_a_vm_made_anew_waits_for_the_volume_of_its_namesake_to_go_and_then_makes_its_own() -> None:
+    anew = vm(uid="anew", volumes=[{"name": "data", "template": {"size": "5Gi"}}])
+    left = volume("a-data", status=provisioned(), owner_references=[owned_by(vm())], deleting=True)
+    engine = Engine([virtualmachine.CONTROLLER], World(), fenced=False)
+    engine.step([Observed(resource) for resource in (*BASE, anew, left)], NOW)
+    (waits,) = engine.step([Elected(1)], later(10)).writes
+    assert waits.body["status"]["phase"] == "Provisioning"
+    assert engine.step([accepted(waits, anew)], later(10)).writes == []
+    goes_on = engine.step([Gone(left.key, left.uid)], later(11)).writes
+    assert ("create", left.key) in [(write.verb, write.key) for write in goes_on]
 
 
 @pytest.mark.parametrize("lost", range(1, 12))

@@ -205,7 +205,7 @@ def test_a_guest_that_cannot_be_copied_makes_the_plan_not_converge_and_says_what
 
 
 @given(st.integers(1, 12), st.integers(1, 4), st.sampled_from(["1Gi", "8Gi", "20Gi", "60Gi"]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_every_vm_has_one_entry_and_planned_targets_hold_all_that_is_sent_there(
     count: int, limit: int, memory: str
 ) -> None:

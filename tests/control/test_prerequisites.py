@@ -193,6 +193,22 @@ CASES: list[tuple[str, Any, list[AnyResource], str, bool, str]] = [
         True,
         "volume data is being deleted: create another",
     ),
+    (
+        "volume that stayed going",
+        vm(volumes=[TEMPLATE]),
+        [flavor(), IMAGE, volume("a-data", reclaim_policy="Retain", status=provisioned(), deleting=True)],
+        "VolumeNotReady",
+        False,
+        "volume a-data is being deleted: wait until it is gone and made anew, or rename the disk",
+    ),
+    (
+        "volume of a namesake going",
+        vm(volumes=[TEMPLATE]),
+        [flavor(), IMAGE, volume("a-data", owner_references=[owned_by(vm()) | {"uid": "old"}], deleting=True)],
+        "VolumeNotReady",
+        False,
+        "volume a-data belongs to another VirtualMachine: wait until it is gone, or rename the disk",
+    ),
     ("volume new", vm(volumes=[DATA]), [flavor(), IMAGE, volume()], "VolumeNotReady", False, "volume data is Pending"),
     (
         "volume elsewhere",

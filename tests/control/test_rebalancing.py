@@ -429,7 +429,7 @@ def _all(world: World, kind: str) -> list[AnyResource]:
     return [one for key in world.keys(kind) if (one := world.find(key)) is not None]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(clouds(), st.sampled_from(["pack", "balance"]), st.integers(1, 12))
 def test_no_proposal_is_worse_or_over_budget_and_every_move_holds_in_its_turn(
     cloud: list[AnyResource], goal: Goal, budget: int

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from worlds import NOW, host, placed, pool, vm, world_of
 
@@ -70,7 +70,6 @@ def test_the_event_says_where_a_new_host_stands() -> None:
     assert [event.message for event in outcome.events] == ["host p1-0 in a, rack r1"]
 
 
-@settings(deadline=None)
 @given(zones=ZONES, number=st.integers(0, 60))
 def test_racks_of_a_zone_differ_by_at_most_one_host(zones: list[dict[str, Any]], number: int) -> None:
     found = Counter(islice(places(pool(failure_domains=zones), []), number))
@@ -85,7 +84,6 @@ def test_racks_of_a_zone_differ_by_at_most_one_host(zones: list[dict[str, Any]],
 # Going
 
 
-@settings(deadline=None)
 @given(zones=ZONES, number=st.integers(0, 40), fewer=st.integers(0, 40))
 def test_a_pool_of_empty_hosts_shrinks_the_way_it_grew(zones: list[dict[str, Any]], number: int, fewer: int) -> None:
     hosts = standing(pool(failure_domains=zones), number)
@@ -94,7 +92,6 @@ def test_a_pool_of_empty_hosts_shrinks_the_way_it_grew(zones: list[dict[str, Any
     assert set(leaving(item, world_of(item, *hosts))) == {one.name for one in hosts[left:]}
 
 
-@settings(deadline=None)
 @given(data=st.data(), zones=ZONES, number=st.integers(1, 30))
 def test_whoever_is_empty_everybody_leaves_once_the_empty_ones_first(
     data: st.DataObject, zones: list[dict[str, Any]], number: int

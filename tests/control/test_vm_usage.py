@@ -263,7 +263,7 @@ def milliseconds(start: datetime, end: datetime) -> int:
 
 
 @given(STEPS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_intervals_are_contiguous_and_totals_with_the_open_one_are_the_truth_whatever_happens(
     steps: list[Step],
 ) -> None:

@@ -46,9 +46,9 @@ def test_a_pod_deleted_in_the_middle_of_a_migration_leaves_it_to_the_next(releas
     cloud.apply(move(cloud, "vm"))
     await_phase(cloud, "vm", "PreCopy")
     release.kubectl("delete", "pod", leader, "-n", NAMESPACE)
+    release.settle()
     ended = await_phase(cloud, "vm", "Succeeded", "Failed", "Cancelled")
     assert ended["phase"] == "Succeeded", ended
-    release.settle()
     assert release.leader() != leader
     assert guests(cloud) == before
     assert hosts_of(cloud) == {"vm": ended["targetHost"]} != {"vm": source}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,14 @@ import yaml
 from running import eventually
 
 from controlplane import Kubectl
+from drover.api.kinds import KINDS
 from drover.api.meta import API_VERSION
 from drover.api.quantity import Quantity
 
 Manifest = dict[str, Any]
-PATIENCE = 30.0
+PATIENCE = 60.0
+WATCH_SECONDS = 600
+"""As long as the longest test."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,16 @@ class Cloud:
         status: Manifest = self.get(kind, name)["status"]
         return status
 
+    def observed(self, kind: str, name: str) -> None:
+        """Wait until the operator has seen an object as it is now: each kind comes to it in a stream of its own."""
+        seen: list[Manifest] = []
+
+        def so() -> bool:
+            seen.append(self.get(kind, name))
+            return bool(seen[-1]["status"].get("observedGeneration") == seen[-1]["metadata"]["generation"])
+
+        eventually(so, PATIENCE, lambda: f"{kind} {name} was not looked at: {json.dumps(seen[-1], indent=1)}")
+
     def phase(self, kind: str, name: str, *phases: str) -> Manifest:
         """Wait for one of the phases; returns the status then."""
         seen: list[Manifest] = []
@@ -168,6 +182,29 @@ class Cloud:
 
     def host_phase(self, name: str, *phases: str) -> Manifest:
         return self.phase("host", name, *phases)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a watch tells: ADDED, MODIFIED or DELETED, and the object as it is, or was last."""
+
+    type: str
+    object: Manifest
+
+
+@contextmanager
+def changes_of(cloud: Cloud, kind: str) -> Iterator[Iterator[Change]]:
+    """Every change from now on to the cloud's objects of a kind: none is missed, however late one looks."""
+    path = f"/apis/{API_VERSION}/namespaces/{cloud.namespace}/{KINDS[kind].PLURAL}"
+    version = json.loads(cloud.kubectl("get", "--raw", f"{path}?limit=1"))["metadata"]["resourceVersion"]
+    changes = f"{path}?watch=1&resourceVersion={version}&timeoutSeconds={WATCH_SECONDS}"
+    command = [str(cloud.kubectl.path), f"--kubeconfig={cloud.kubectl.kubeconfig}", "get", "--raw", changes]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watch:
+        assert watch.stdout is not None
+        try:
+            yield (Change(**json.loads(line)) for line in watch.stdout)
+        finally:
+            watch.kill()
 
 
 def condition(status: Manifest, type_: str) -> Manifest:

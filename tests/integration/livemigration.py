@@ -1,12 +1,11 @@
 """Live migrations step by step, as kubectl sees them, and what makes one stand in a phase for long enough to be hit."""
 
-import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
-from clouds import PATIENCE, Cloud, Manifest
+from clouds import PATIENCE, Change, Cloud, Manifest, changes_of
 from running import eventually
 
 from controlplane import KubectlError
@@ -20,15 +19,6 @@ SOON_PAUSED: Manifest = {"allowWorkloadDisruption": True, **GIVES_UP_SOON}
 SOON_POST_COPY: Manifest = {"allowPostCopy": True, **GIVES_UP_SOON}
 """The same with post-copy instead of a pause."""
 HELD = "a test holds it"
-_FIELDS = (
-    "{.metadata.name}",
-    "{.status.phase}",
-    "{.status.sourceHost}",
-    "{.status.targetHost}",
-    "{.status.progress.percent}",
-    "{.status.progress.iteration}",
-    "{.status.progress.processedBytes}",
-)
 
 
 @dataclass(frozen=True)
@@ -43,21 +33,33 @@ class Step:
     passes: int
     sent: int
 
+    @classmethod
+    def of(cls, raw: Manifest) -> Self:
+        status = raw.get("status", {})
+        progress = status.get("progress", {})
+        return cls(
+            raw["metadata"]["name"],
+            status.get("phase", ""),
+            status.get("sourceHost", ""),
+            status.get("targetHost", ""),
+            progress.get("percent", 0),
+            progress.get("iteration", 0),
+            progress.get("processedBytes", 0),
+        )
+
 
 class Steps:
     """Steps in the order of their writes."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
+    def __init__(self, changes: Iterable[Change]) -> None:
+        self._changes = iter(changes)
         self.seen: list[Step] = []
 
     def __iter__(self) -> Iterator[Step]:
         return self
 
     def __next__(self) -> Step:
-        name, phase, source, target, *figures = next(self._lines).rstrip("\n").split("|")
-        percent, passes, sent = (int(figure or 0) for figure in figures)
-        self.seen.append(Step(name, phase, source, target, percent, passes, sent))
+        self.seen.append(Step.of(next(self._changes).object))
         return self.seen[-1]
 
     def until(self, *phases: str, of: str = "", percent: int = 0) -> Step:
@@ -70,16 +72,10 @@ class Steps:
 
 
 @contextmanager
-def steps_of(cloud: Cloud, kind: str = "vmm") -> Iterator[Steps]:
-    """What is written of the migrations (or plans) of the cloud, each as soon as it is."""
-    output = ["--watch", "--request-timeout=100s", "-o", f'jsonpath={"|".join(_FIELDS)}{{"\\n"}}']
-    command = [str(cloud.kubectl.path), "--kubeconfig", str(cloud.kubectl.kubeconfig), "-n", cloud.namespace]
-    with subprocess.Popen([*command, "get", kind, *output], stdout=subprocess.PIPE, text=True) as watch:
-        assert watch.stdout is not None
-        try:
-            yield Steps(watch.stdout)
-        finally:
-            watch.kill()
+def steps_of(cloud: Cloud, kind: str = "VirtualMachineMigration") -> Iterator[Steps]:
+    """What is written of the migrations (or plans) of the cloud from now on."""
+    with changes_of(cloud, kind) as changes:
+        yield Steps(changes)
 
 
 def writer(memory: str) -> Manifest:
@@ -146,7 +142,13 @@ def await_phase(cloud: Cloud, vm: str, *phases: str) -> Manifest:
 
 
 def at_pace(cloud: Cloud, time_scale: float, pool: str = "") -> None:
-    """From now on so many modelled seconds pass in one."""
+    """From now on so many modelled seconds pass in one, as the operator knows by then."""
+    set_pace(cloud, time_scale, pool)
+    cloud.observed("npool", pool or cloud.namespace)
+
+
+def set_pace(cloud: Cloud, time_scale: float, pool: str = "") -> None:
+    """The same for an operator that is down."""
     cloud.patch("npool", pool or cloud.namespace, {"driver": {"timeScale": str(time_scale)}})
 
 

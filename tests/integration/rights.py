@@ -36,12 +36,12 @@ def of_rules(rules: Iterable[dict[str, Any]]) -> set[Right]:
     }
 
 
-def asked(audit_log: Path, offset: int, account: str = ACCOUNT) -> dict[Right, int]:
-    """What an account asked for since ``offset`` of the log, and the last code it was answered with."""
+def asked(audit_log: Path, offset: int, account: str = ACCOUNT) -> dict[Right, set[int]]:
+    """What an account asked for since ``offset`` of the log, and the codes it was answered with."""
     with audit_log.open("rb") as log:
         log.seek(offset)
         lines = log.read().rpartition(b"\n")[0].splitlines()
-    seen: dict[Right, int] = {}
+    seen: dict[Right, set[int]] = {}
     for event in map(json.loads, lines):
         about = event.get("objectRef")
         if event["user"]["username"] != account or about is None or "resource" not in about:
@@ -50,7 +50,7 @@ def asked(audit_log: Path, offset: int, account: str = ACCOUNT) -> dict[Right, i
             continue  # which rights it has, which everybody may ask for
         resource = "/".join(filter(None, (about["resource"], about.get("subresource"))))
         right = Right(about.get("apiGroup", ""), resource, event["verb"])
-        seen[right] = max(seen.get(right, 0), int(event.get("responseStatus", {}).get("code", 0)))
+        seen.setdefault(right, set()).add(int(event.get("responseStatus", {}).get("code", 0)))
     return seen
 
 

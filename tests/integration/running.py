@@ -41,6 +41,11 @@ class OperatorProcess:
         self.process.kill()
         self.process.wait()
 
+    def stop(self) -> int:
+        """SIGTERM; it gives the Lease back. Returns the exit code."""
+        self.process.terminate()
+        return self.process.wait(timeout=20)
+
     def get(self, path: str) -> tuple[int, str]:
         """(status, body); status 0 where nothing answers yet."""
         try:
@@ -61,7 +66,7 @@ class OperatorProcess:
         assert self.process.poll() is None, f"it ended:\n{self.log()}"
         return self.ready().get("role") == "leading"
 
-    def await_leading(self, seconds: float = 30.0) -> None:
+    def await_leading(self, seconds: float = 60.0) -> None:
         eventually(self.leads, seconds, lambda: f"it does not lead:\n{self.log()}")
 
     def log(self) -> str:

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 from clouds import Cloud, Manifest
-from conftest import secluded
 from rights import ROOT, as_account, asked, of_rules
 from running import eventually
 from webhooks import MARK, NAME, Webhook, chart_objects
 
+from conftest import secluded
 from controlplane import ControlPlane, Kubectl, KubectlError
 
-LEASE_SECONDS = 15
 EXAMPLES = ROOT / "examples"
 
 
@@ -101,16 +100,35 @@ def test_a_dangling_reference_is_refused_with_the_line_that_mends_it(guarded: Cl
     assert guarded.list("vm") == []
 
 
-def test_a_vm_without_room_is_refused_with_numbers_and_what_would_help(guarded: Cloud) -> None:
+def test_a_vm_without_room_is_refused_with_numbers_and_what_would_help(guarded: Cloud, webhook: Webhook) -> None:
     guarded.up(guarded.flavor(f"{guarded.namespace}-big", memory="12Gi"))
     big = {"flavorRef": {"name": f"{guarded.namespace}-big"}}
     guarded.up(guarded.vm("one", **big), guarded.vm("two", **big))
+    # On a busy machine its watch is behind kubectl's.
+    eventually(lambda: "insufficient memory" in _dry_run(guarded, guarded.vm("three", **big)), 20, webhook.log)
     refusal = _refusal(guarded, guarded.vm("three", **big))
     assert "denied the request: 0/2 hosts available: 2 insufficient memory" in refusal
     assert f"it would fit: flavor {guarded.namespace} instead of {guarded.namespace}-big: 2 hosts" in refusal
     guarded.up(guarded.vm("three", **big, runStrategy="Manual"))
     with pytest.raises(KubectlError, match="2 insufficient memory"):
         guarded.kubectl("annotate", "vm", "three", "-n", guarded.namespace, "drover.dev/action=start@1")
+
+
+def test_a_vm_can_be_made_anew_under_its_name_with_its_disks_and_in_its_place(guarded: Cloud) -> None:
+    guarded.up(guarded.flavor(f"{guarded.namespace}-big", memory="12Gi"))
+    big = {"flavorRef": {"name": f"{guarded.namespace}-big"}}
+    again = guarded.vm("again", **big, volumes=[{"name": "data", "template": {"size": "1Gi"}}])
+    guarded.up(again, guarded.vm("other", **big))
+    disk = ("volume", "again-data", "-n", guarded.namespace)
+    held = {"metadata": {"finalizers": [*guarded.get("volume", "again-data")["metadata"]["finalizers"], "a.test/held"]}}
+    guarded.kubectl("patch", *disk, "--type=merge", "-p", json.dumps(held))
+    guarded.kubectl("delete", "vm", "again", "-n", guarded.namespace, "--timeout=20s")
+    eventually(
+        lambda: "deletionTimestamp" in guarded.get("volume", "again-data")["metadata"], 20, lambda: "the volume stays"
+    )
+    guarded.apply(again)
+    guarded.kubectl("patch", *disk, "--type=json", "-p", '[{"op": "remove", "path": "/metadata/finalizers"}]')
+    guarded.ready(again)
 
 
 def test_vms_without_room_beside_those_applied_before_are_refused(guarded: Cloud, webhook: Webhook) -> None:
@@ -125,31 +143,34 @@ def test_vms_without_room_beside_those_applied_before_are_refused(guarded: Cloud
     guarded.phases("vm", Running=2)
 
 
-def test_a_dry_run_tells_where_a_vm_would_land_and_what_a_plan_would_take(guarded: Cloud) -> None:
+def test_a_dry_run_tells_where_a_vm_would_land_and_what_a_plan_would_take(guarded: Cloud, webhook: Webhook) -> None:
     told = _dry_run(guarded, guarded.vm())
     where = rf"Warning: vm {guarded.namespace}/vm: would land on ({guarded.namespace}-\d), score \d\.\d\d, 2 of 2 hosts"
     assert (landing := re.search(where, told)) is not None, told
     assert f"runner-up {guarded.namespace}-" in told
     guarded.up(guarded.vm())
     assert guarded.status("vm")["hostName"] == landing[1]
-    told = _dry_run(guarded, guarded.plan(virtualMachines=[{"name": "vm"}]))
+    plan = guarded.plan(virtualMachines=[{"name": "vm"}])
+    eventually(lambda: "1 of 1 VM to move" in _dry_run(guarded, plan), 20, webhook.log)
+    told = _dry_run(guarded, plan)
     assert re.search(r"mplan \S+: 1 of 1 VM to move, 1 wave, \d+ s p50, worst pause \d+ ms, Converges", told), told
     assert re.search(r"mplan \S+: nine in ten within \d+ s, done by \S+Z", told), told
     assert guarded.list("mplan") == []
 
 
-def test_a_dry_run_of_a_drain_tells_what_would_leave(guarded: Cloud) -> None:
+def test_a_dry_run_of_a_drain_tells_what_would_leave(guarded: Cloud, webhook: Webhook) -> None:
     guarded.up(guarded.vm())
     host = guarded.status("vm")["hostName"]
     drain = json.dumps({"spec": {"maintenance": {"mode": "Drain"}}})
-    told = _kubectl(guarded, ["patch", "host", host, "--type=merge", "--dry-run=server", "-p", drain]).stderr
-    assert f"Warning: hst {host}: 1 of 1 VM to move, 1 wave" in told
+    command = ["patch", "host", host, "--type=merge", "--dry-run=server", "-p", drain]
+    foretold = f"Warning: hst {host}: 1 of 1 VM to move, 1 wave"
+    eventually(lambda: foretold in _kubectl(guarded, command).stderr, 20, webhook.log)
     assert guarded.get("host", host)["spec"].get("maintenance", {}).get("mode", "None") == "None"
 
 
 def test_what_is_in_order_passes_also_where_the_webhook_must_not_fail(guarded: Cloud, webhook: Webhook) -> None:
     """Its match conditions hold for every object there is."""
-    webhook.register(failurePolicy="Fail", timeoutSeconds=10)
+    webhook.register(failurePolicy="Fail")
     try:
         _asked_about(guarded, webhook)
         guarded.up(guarded.vm(runStrategy="Manual"))
@@ -237,6 +258,8 @@ def test_the_examples_are_applied_folder_by_folder_and_the_one_that_cannot_fit_i
         *folder, too_large = sorted(EXAMPLES.glob("*.yaml"))
         kubectl("apply", *(f"--filename={manifest}" for manifest in folder))
         kubectl("wait", "--for=condition=Ready", "npool", "general", "highmem", "--timeout=60s")
+        (manifest,) = yaml.safe_load_all(too_large.read_text())
+        eventually(lambda: "0/24 hosts available" in _dry_run(batch, manifest), 20, webhook.log)
         with pytest.raises(KubectlError, match="0/24 hosts available: 24 physically too small"):
             kubectl("apply", "-f", str(too_large))
         for more in ("placement", "policies", "plans"):
@@ -291,5 +314,5 @@ def test_it_lives_on_the_rights_of_the_chart_and_uses_each(
         own.kill()
     seen = asked(cluster.audit_log, offset, f"system:serviceaccount:drover-system:{NAME}")
     granted = {right for one in roles for right in of_rules(one.get("rules", []))}
-    assert {right for right, code in seen.items() if code == 403} == set(), own.log()
+    assert {right for right, codes in seen.items() if 403 in codes} == set(), own.log()
     assert seen.keys() == granted

@@ -2,6 +2,7 @@
 
 import pytest
 from clouds import Cloud, Manifest, condition
+from livemigration import at_pace
 
 from controlplane import KubectlError
 
@@ -67,11 +68,12 @@ def test_a_plan_for_a_vm_that_does_not_exist_fails_and_names_it(base: Cloud) -> 
 def test_a_source_that_crashes_in_mid_copy_fails_the_migration_and_restarts_the_vm(cloud: Cloud) -> None:
     cloud.up(cloud.pool(), cloud.flavor(memory="12Gi"), cloud.image(), cloud.network(), cloud.vm())
     source = cloud.status("vm")["hostName"]
-    cloud.patch("npool", cloud.namespace, {"driver": {"timeScale": "2"}})
+    at_pace(cloud, 1)
     cloud.apply(cloud.plan(virtualMachines=[{"name": "vm"}], retry={"limit": 0}))
     cloud.phase("mplan", "plan", "PreCopy")
-    cloud.patch("npool", cloud.namespace, {"driver": {"timeScale": "50"}})
     cloud.patch("host", source, {"fault": {"type": "Crash"}})
+    cloud.host_phase(source, "Failed")
+    at_pace(cloud, 50)
     failed = cloud.phase("vmm", cloud.list("vmm")[0]["metadata"]["name"], "Failed")
     assert failed["failureReason"] == "SourceHostFailed"
     assert f"source host {source} is lost; vm went with it" in condition(failed, "Ready")["message"]

@@ -22,8 +22,8 @@ def run(kubeconfig: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def refusal(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line of stderr."""
-    assert (done.returncode, done.stdout) == (1, ""), done
+    """The one line of stderr. The code 1 of `status` is for what is not well."""
+    assert (done.returncode, done.stdout) == (2 if "status" in done.args else 1, ""), done
     lines = done.stderr.splitlines()
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("error: ")
@@ -100,6 +100,14 @@ def test_a_wrong_kubeconfig_is_told_with_its_mend(broken: Callable[[Break], Path
     line = refusal(run(broken(spoil), "status"))
     assert told in line
     assert CHOOSE in line
+
+
+@pytest.mark.parametrize("current", [None, "gone"])
+def test_a_context_that_is_named_is_enough(broken: Callable[[Break], Path], current: str | None) -> None:
+    kubeconfig = broken(lambda config: config.update({"current-context": current}))
+    (context,) = yaml.safe_load(kubeconfig.read_text())["contexts"]
+    done = run(kubeconfig, "top", "vms", "-n", "none", "-o", "json", "--context", context["name"])
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done
 
 
 def test_a_kubeconfig_that_is_missing_is_named(tmp_path: Path) -> None:

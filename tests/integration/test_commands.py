@@ -12,6 +12,7 @@ from clouds import Cloud, Manifest, condition
 from running import DROVER, free_port, redirected
 
 from controlplane import ControlPlane, Kubectl
+from drover.api.kinds import CURRENT, WATCHED
 
 
 def drover(
@@ -133,7 +134,7 @@ def test_reading_is_all_it_needs(base: Cloud, cluster: ControlPlane, kubectl: Ku
     refused = error(drover(cluster, "explain", "vm/vm", kubeconfig=user))
     assert "refuses these credentials (403: priorityclasses.scheduling.k8s.io is forbidden" in refused
     role = f"{base.namespace}-reader"
-    kinds = "*.drover.dev,priorityclasses.scheduling.k8s.io,namespaces"
+    kinds = ",".join(f"{WATCHED[kind].PLURAL}.{WATCHED[kind].GROUP}".rstrip(".") for kind in CURRENT)
     kubectl("create", "clusterrole", role, "--verb=list", f"--resource={kinds}")
     kubectl("create", "clusterrolebinding", role, f"--clusterrole={role}", f"--serviceaccount={base.namespace}:reader")
     try:
@@ -141,7 +142,9 @@ def test_reading_is_all_it_needs(base: Cloud, cluster: ControlPlane, kubectl: Ku
         assert "Hosts in use" in _told(drover(cluster, "rebalance", base.namespace, kubeconfig=user))
         pack = drover(cluster, "rebalance", base.namespace, "--goal", "pack", "--apply", kubeconfig=user)
         assert (pack.returncode, pack.stdout) == (1, "")
-        assert "was not created (403: migrationplans.drover.dev is forbidden" in pack.stderr.splitlines()[-1]
+        last = pack.stderr.splitlines()[-1]
+        assert last.startswith("error: migrationplans.drover.dev is forbidden")
+        assert "ask for that right" in last
     finally:
         kubectl("delete", f"clusterrole/{role}", f"clusterrolebinding/{role}")
 
@@ -170,7 +173,10 @@ def _told(done: subprocess.CompletedProcess[str]) -> str:
             "error: there is no VirtualMachine none in namespace default: see `kubectl get virtualmachines -A`",
         ),
         (("explain", "host/h-0"), "error: host/h-0 is no VirtualMachine: name one, as vm/h-0"),
-        (("explain", "-f", "/nonexistent"), "error: [Errno 2] No such file or directory: '/nonexistent'"),
+        (
+            ("explain", "-f", "/nonexistent", "--kubeconfig", "/nonexistent"),
+            "error: /nonexistent: No such file or directory: name readable YAML files",
+        ),
         (("rebalance", "none"), "error: there is no NodePool none: see `kubectl get npool`"),
     ],
 )
@@ -213,6 +219,8 @@ def test_a_pool_is_packed_by_the_plan_that_is_proposed_and_started_by_hand(base:
     name, spec = plan["metadata"]["name"], plan["spec"]
     assert (spec["mode"], spec["approval"], len(spec["virtualMachines"])) == ("Execute", "Manual", 2)
     assert f"kubectl patch mplan {name} -n {base.namespace} --type=merge" in proposed.stderr
+    listed = json.loads(out(drover(cluster, "rebalance", base.namespace, "--goal", "pack", "-o", "json")))
+    assert (listed["kind"], listed["items"]) == ("List", [plan])
     base.kubectl("apply", "--validate=strict", "-f", "-", input=proposed.stdout)
     base.phase("mplan", name, "AwaitingApproval")
     assert base.list("vmm") == []
@@ -230,6 +238,7 @@ def test_apply_creates_the_plan_and_keeps_to_the_budget(base: Cloud, cluster: Co
     fixed: Manifest = {"spec": {"unschedulable": True}}
     for index in (1, 2):
         base.patch("host", base.host(index), fixed["spec"])
+        base.observed("host", base.host(index))
     base.up(*(base.vm(f"vm-{index}") for index in range(4)))
     for index in (1, 2):
         base.patch("host", base.host(index), {"unschedulable": False})
@@ -239,6 +248,11 @@ def test_apply_creates_the_plan_and_keeps_to_the_budget(base: Cloud, cluster: Co
     assert told == f"migrationplan.drover.dev/{name} created in namespace {base.namespace}\n"
     assert (plan["spec"]["approval"], len(plan["spec"]["virtualMachines"])) == ("Manual", 1)
     assert plan["spec"]["virtualMachines"][0]["targetHostName"] != first
+    shown = base.kubectl("get", "mplan", name, "-n", base.namespace, "-o", "json", "--show-managed-fields")
+    writers = {
+        entry["manager"] for entry in json.loads(shown)["metadata"]["managedFields"] if "f:spec" in entry["fieldsV1"]
+    }
+    assert writers == {"kubectl-drover"}, "the user wrote it, not the operator"
 
 
 def test_cp_sat_betters_a_packing_only(base: Cloud, cluster: ControlPlane) -> None:

@@ -19,8 +19,13 @@ def used(cloud: Cloud) -> Cloud:
     disk = {"name": "data", "volumeRef": {"name": "data"}}
     cloud.up(cloud.pool(1), cloud.flavor(), cloud.image(), cloud.network(), cloud.object("Volume", "data", _SIZE))
     cloud.up(cloud.vm(volumes=[disk]))
-    for plural, count in (("flv", "{.status.instances}"), ("img", "{.status.inUseBy}"), ("vnet", "{.status.ports}")):
-        name = {"flv": cloud.namespace, "img": "debian", "vnet": "net"}[plural]
+    for plural, name, count in (
+        ("flv", cloud.namespace, "{.status.instances}"),
+        ("img", "debian", "{.status.inUseBy}"),
+        ("vnet", "net", "{.status.ports}"),
+        ("npool", cloud.namespace, "{.status.virtualMachines}"),
+        ("hst", cloud.host(0), "{.status.virtualMachines}"),
+    ):
         cloud.kubectl("wait", plural, name, "-n", cloud.namespace, f"--for=jsonpath={count}=1", "--timeout=20s")
     return cloud
 
@@ -65,6 +70,8 @@ def test_production_refuses_to_delete_what_is_in_use_and_lets_it_go_afterwards(s
     strict.kubectl("wait", "vol/data", "--for=jsonpath={.status.phase}=Available", *where)
     strict.kubectl("delete", "vol", "data", *where)
     strict.kubectl("delete", "flv", strict.namespace, "--timeout=30s")
+    # So that its pool may be deleted in the end.
+    strict.kubectl("wait", "npool", strict.namespace, "--for=jsonpath={.status.virtualMachines}=0", "--timeout=20s")
 
 
 def test_a_protected_vm_is_not_deleted_until_its_protection_is_off(cloud: Cloud) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from clouds import Cloud, Manifest, condition
-from conftest import Operator
 from running import DROVER, eventually
 from test_commands import error, kubectl_drover, out, service_account
 
+from conftest import Operator
 from controlplane import ControlPlane, Kubectl
 
 
@@ -114,7 +114,8 @@ def test_a_vm_is_moved_where_it_is_sent_and_the_result_stands_beside_the_estimat
 
 
 def test_a_migration_that_is_cancelled_ends_the_waiting_with_an_error(base: Cloud, cluster: ControlPlane) -> None:
-    base.apply(base.pool(time_scale="0.5"))
+    base.apply(base.pool(time_scale="0.05"))
+    base.observed("npool", base.namespace)
     command = [cluster.kubectl, "drover", "migrate", "vm", "-n", base.namespace, "--wait"]
     environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
     environment["PATH"] = f"{DROVER.parent}:{os.environ['PATH']}"
@@ -126,6 +127,8 @@ def test_a_migration_that_is_cancelled_ends_the_waiting_with_an_error(base: Clou
         busy = error(kubectl_drover(cluster, "migrate", "vm", "-n", base.namespace, "--dry-run"))
         assert f"vm is being moved by {name}: wait for it, or cancel it with kubectl patch vmm {name}" in busy
         base.patch("vmm", name, {"cancel": True})
+        base.observed("vmm", name)
+        base.apply(base.pool())
         _, said = waiting.communicate(timeout=60)
     assert waiting.returncode == 1
     assert said.splitlines()[-1].startswith(f"error: vm was not moved, {name} is Cancelled (Cancelled): ")
@@ -156,6 +159,30 @@ def test_a_drain_that_cannot_go_on_is_an_error_with_who_stays(base: Cloud, clust
     (said,) = done.stderr.splitlines()
     assert said.startswith(f"error: {there} is not empty: 1 VM (2Gi) still here; ")
     assert f"1 VM cannot leave: {base.namespace}/vm: " in said
+    out(kubectl_drover(cluster, "drain", there, "--cancel"))
+    base.host_phase(there, "Ready")
+
+
+def test_waiting_for_a_drain_that_no_operator_begins_says_so(
+    base: Cloud, cluster: ControlPlane, operator: Operator
+) -> None:
+    there = base.status("vm")["hostName"]
+    assert operator.stop() == 0
+    environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
+    with subprocess.Popen(
+        [str(DROVER), "drain", there, "--wait"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as waiting:
+        assert waiting.stderr is not None
+        warning = waiting.stderr.readline()
+        operator.start()
+        told, _ = waiting.communicate(timeout=60)
+    assert warning.startswith("warning: nothing has changed for 10 s: nobody leads, the last leader gave the Lease up")
+    assert waiting.returncode == 0
+    assert f"{there} is empty" in told
     out(kubectl_drover(cluster, "drain", there, "--cancel"))
     base.host_phase(there, "Ready")
 
@@ -228,6 +255,25 @@ def test_events_of_a_vm_are_told_oldest_first(base: Cloud, cluster: ControlPlane
     assert "guest runs on" in out(kubectl_drover(cluster, "events", "vm", "-n", base.namespace))
 
 
+def test_events_of_a_vm_include_those_of_its_migrations_and_of_no_others(
+    base: Cloud, cluster: ControlPlane, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    base.up(base.vm("vm-2"))
+    for vm in ("vm", "vm-2"):
+        out(kubectl_drover(cluster, "migrate", vm, "-n", base.namespace, "--wait"))
+    (name,) = (raw["metadata"]["name"] for raw in base.list("vmm") if raw["spec"]["virtualMachineName"] == "vm")
+    base.told("VirtualMachineMigration", name, "SuccessfulMigration")
+    told = json.loads(out(kubectl_drover(cluster, "events", "vm", "-n", base.namespace, "-o", "json")))
+    assert {event["about"] for event in told} == {"VirtualMachine/vm", f"VirtualMachineMigration/{name}"}
+    user = service_account(kubectl, cluster, base.namespace, tmp_path / "kubeconfig")
+    kubectl("create", "role", "events", "--verb=list", "--resource=events", "-n", base.namespace)
+    account = f"--serviceaccount={base.namespace}:reader"
+    kubectl("create", "rolebinding", "events", "--role=events", account, "-n", base.namespace)
+    done = kubectl_drover(cluster, "events", "vm", "-o", "json", kubeconfig=user)
+    assert {event["about"] for event in json.loads(out(done))} == {"VirtualMachine/vm"}
+    assert done.stderr.startswith("warning: without the events of its migrations: ")
+
+
 def test_top_tells_what_is_allocated(base: Cloud, cluster: ControlPlane) -> None:
     there = base.status("vm")["hostName"]
 
@@ -254,6 +300,10 @@ def test_top_tells_what_is_allocated(base: Cloud, cluster: ControlPlane) -> None
         (("drain", "none"), "there is no Host none: see `kubectl get hosts`"),
         (("plan", "show", "none"), "there is no MigrationPlan none in namespace default"),
         (("start", "host/h-0"), "host/h-0 is no VirtualMachine: name one, as vm/h-0"),
+        (("stop", "vm/"), "'vm/' names no VirtualMachine: write vm/NAME, up to 253 of a-z, 0-9, - and ."),
+        (("stop", "."), "'.' names no VirtualMachine"),
+        (("drain", ""), "'' names no Host: write hst/NAME"),
+        (("plan", "show", "mplan/"), "'mplan/' names no MigrationPlan: write mplan/NAME"),
     ],
 )
 def test_what_is_not_there_is_one_line(cluster: ControlPlane, arguments: tuple[str, ...], message: str) -> None:

@@ -2,7 +2,6 @@
 
 import pytest
 from clouds import Cloud, Manifest, assert_no_double_allocation
-from conftest import Operator
 from livemigration import (
     EASY,
     FINAL,
@@ -16,15 +15,17 @@ from livemigration import (
     migrations_of,
     move,
     one_by_one,
+    set_pace,
     steps_of,
     up,
     writer,
 )
 
+from conftest import Operator
 from controlplane import Kubectl
 
-LEASE_SECONDS = 3
 MEMORY = "8Gi"
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.mark.parametrize(
@@ -40,17 +41,18 @@ def test_a_migration_ends_well_though_the_operator_is_killed_in_each_of_its_phas
     flavor = cloud.flavor(memory=MEMORY, model=writer(MEMORY))
     cloud.up(cloud.pool(2), flavor, cloud.image(), cloud.network(), cloud.vm())
     before = cloud.status("vm")
-    at_pace(cloud, 1)
+    at_pace(cloud, 0.4)  # so that PreparingTarget, 2 s by the model, takes 5 s
     with steps_of(cloud) as steps:
         with commitment_held(cloud):
             cloud.apply(move(cloud, "vm", overrides=settings))
             for phase, percent in {"PreparingTarget": 0, "PreCopy": 1, last: 0}.items():
                 steps.until(phase, percent=percent)
                 _killed_in(phase, operator, cloud, kubectl, before)
+                set_pace(cloud, 1)
                 operator.start()
             steps.until("Commitment")
             _killed_in("Commitment", operator, cloud, kubectl, before)
-            at_pace(cloud, 0.02)  # so that Activation, 50 ms by the model, takes 2.5 s
+            set_pace(cloud, 0.02)  # so that Activation, 50 ms by the model, takes 2.5 s
         operator.start()
         steps.until("Activation")
         operator.crash()
@@ -75,8 +77,8 @@ def test_a_plan_that_is_cancelled_ends_though_the_operator_is_killed_in_each_of_
 ) -> None:
     names = ["vm-1", "vm-2", "vm-3"]
     before = up(cloud, {"vm-1": EASY, "vm-2": HARD, "vm-3": EASY})
-    at_pace(cloud, 1)
-    with steps_of(cloud, "mplan") as steps:
+    at_pace(cloud, 0.5)
+    with steps_of(cloud, "MigrationPlan") as steps:
         one_by_one(cloud, names)
         for phase in ("Queued", "Migrating"):
             steps.until(phase)

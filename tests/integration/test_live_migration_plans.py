@@ -59,8 +59,12 @@ def test_a_plan_waits_for_its_approval_its_window_and_its_budget_in_turn(cloud: 
 
 def test_a_window_that_closes_lets_end_what_runs_and_leaves_the_rest(cloud: Cloud) -> None:
     before = up(cloud, {"vm-1": EASY, "vm-2": EASY})
-    at_pace(cloud, 1)
-    one_by_one(cloud, ["vm-1", "vm-2"], window={"notAfter": _in(4)})
+    at_pace(cloud, 0.5)
+    one_by_one(cloud, ["vm-1", "vm-2"], window={"notAfter": _in(3600)})
+    eventually(lambda: "vm-1" in _phases(cloud), PATIENCE, lambda: str(_phases(cloud)))
+    cloud.patch("mplan", "plan", {"window": {"notAfter": _in(0)}})
+    _await_told(cloud, "WithinWindow", "closed")
+    at_pace(cloud, 50)
     plan = cloud.phase("mplan", "plan", *FINAL, "Expired")
     assert (plan["phase"], plan["succeeded"]) == ("Expired", 1)
     assert "the window has closed" in condition(plan, "Ready")["message"]
@@ -72,7 +76,7 @@ def test_a_window_that_closes_lets_end_what_runs_and_leaves_the_rest(cloud: Clou
 def test_a_cancelled_plan_keeps_what_has_moved_and_returns_what_is_in_copy(cloud: Cloud, kubectl: Kubectl) -> None:
     names = ["vm-1", "vm-2", "vm-3"]
     before = up(cloud, {"vm-1": EASY, "vm-2": HARD, "vm-3": EASY})
-    at_pace(cloud, 5)
+    at_pace(cloud, 0.7)
     one_by_one(cloud, names)
     eventually(lambda: _phases(cloud).get("vm-2") == "PreCopy", PATIENCE, lambda: str(_phases(cloud)))
     cloud.patch("mplan", "plan", {"cancel": True})

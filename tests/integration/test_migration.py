@@ -26,8 +26,9 @@ def test_a_plan_of_one_vm_moves_it_and_tells_the_outcome_beside_the_estimate(clo
     assert abs(result["durationErrorPercent"]) < 25
     assert plan["result"]["transferredBytes"] == result["transferredBytes"]
     assert plan["result"]["durationSeconds"] >= result["durationSeconds"]
-    events = cloud.kubectl("get", "events", "-n", cloud.namespace, "-o", "jsonpath={.items[*].reason}").split()
-    assert {"Scheduled", "Started", "Migrating", "Migrated", "SuccessfulMigration", "PlanSucceeded"} <= set(events)
+    cloud.told("VirtualMachine", "vm", "Scheduled", "Started", "Migrating", "Migrated")
+    cloud.told("VirtualMachineMigration", migration["metadata"]["name"], "SuccessfulMigration")
+    cloud.told("MigrationPlan", "plan", "PlanSucceeded")
 
 
 def test_a_plan_of_many_moves_all_that_match_within_the_pools_limits(cloud: Cloud) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from clouds import Cloud
-from conftest import LEASE_SECONDS, ROOT, Operator, secluded
 from running import eventually
 
-from controlplane import ControlPlane, Kubectl, KubectlError, install_crds
+from conftest import LEASE_SECONDS, ROOT, Operator, secluded
+from controlplane import ControlPlane, Kubectl, KubectlError, crds_left, delete_crds, install_crds
 
+CRDS = ("-f", str(ROOT / "crds"))
 VMS = "customresourcedefinition.apiextensions.k8s.io/virtualmachines.drover.dev"
 
 pytestmark = pytest.mark.timeout(180)
@@ -71,11 +72,11 @@ def test_one_that_must_not_be_let_go_holds_no_other(cloud: Cloud, kubectl: Kubec
     cloud.up(cloud.pool(), cloud.flavor(), cloud.image(), cloud.network(), cloud.vm("a"), cloud.vm("b"))
     cloud.apply(FROZEN, FROZEN_BINDING)
     eventually(lambda: _is_frozen(cloud), 20, lambda: "the policy is not in force")
-    kubectl("delete", "-f", str(ROOT / "crds"), "--wait=false")
-    eventually(lambda: _kinds(kubectl) == [VMS], 60, lambda: f"still there: {_kinds(kubectl)}")
+    kubectl("delete", *CRDS, "--wait=false")
+    eventually(lambda: crds_left(kubectl, *CRDS) == [VMS], 60, lambda: f"still there: {crds_left(kubectl, *CRDS)}")
     eventually(lambda: len(cloud.list("vm")) == 1, 20, lambda: f"still there: {cloud.list('vm')}")
     kubectl("delete", "validatingadmissionpolicybinding", "frozen")
-    kubectl("wait", "--for=delete", VMS, "--timeout=60s")
+    eventually(lambda: not crds_left(kubectl, VMS), 60, lambda: f"still there: {VMS}")
 
 
 def _is_frozen(cloud: Cloud) -> bool:
@@ -86,17 +87,13 @@ def _is_frozen(cloud: Cloud) -> bool:
     return False
 
 
-def _kinds(kubectl: Kubectl) -> list[str]:
-    return [name for name in kubectl("get", "crd", "-o", "name").split() if name.endswith("drover.dev")]
-
-
 def test_all_kinds_can_be_deleted_at_once_with_everything_in_them(
     cloud: Cloud, operator: Operator, kubectl: Kubectl
 ) -> None:
     base = (cloud.pool(), cloud.flavor(), cloud.image(), cloud.network())
     cloud.up(*base, cloud.vm("a"), cloud.vm("b"), cloud.vm("c"))
     kubectl("delete", "vm", "a", "-n", cloud.namespace)  # so that there is a UsageRecord
-    kubectl("delete", "-f", str(ROOT / "crds"), "--timeout=60s")
+    delete_crds(kubectl, *CRDS)
     assert "drover.dev" not in kubectl("get", "crd", "-o", "name")
     install_crds(kubectl, ROOT / "crds")
     operator.process.await_leading()

@@ -67,6 +67,7 @@ def test_a_group_of_twelve_goes_where_all_fit_and_not_where_its_first_member_wou
     names = [f"gang-{number}" for number in range(12)]
     # The group comes last, so that all of its members are there when the first one is placed.
     cloud.apply(*(cloud.vm(name, placement=_here(cloud, placementGroupName="gang")) for name in names))
+    cloud.phases("vm", Running=2, Pending=12)
     cloud.up(cloud.group("gang", policy="Affinity", topologyKey="FailureDomain"))
     cloud.phases("vm", Running=14)
     hosts = Counter(cloud.status("vm", name)["hostName"] for name in names)

@@ -8,14 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from audit import Audit
 from clouds import Cloud, Manifest, assert_no_double_allocation
-from conftest import Operator
 from running import eventually
 
+from conftest import Operator
 from controlplane import Kubectl
 from drover.api.meta import API_VERSION
 
-LEASE_SECONDS = 15
-"""The operator's default: what is looked at here is its work, not how soon another one takes over."""
 PER_HOST = 4
 """VMs that fill a host's memory to the last byte, so that one claim too many or too few shows."""
 AT_ONCE = 100

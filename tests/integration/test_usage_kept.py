@@ -16,11 +16,11 @@ from typing import cast
 
 import pytest
 from audit import Audit
-from clouds import Cloud
-from conftest import Operator
+from clouds import Cloud, changes_of
 from running import eventually
 from test_commands import drover, error, out, service_account
 
+from conftest import Operator
 from controlplane import ControlPlane, Kubectl
 from drover.api.kinds import parse
 from drover.api.usagerecord import UsageRecord
@@ -46,27 +46,25 @@ def archive() -> Iterator[Archive]:
 
 
 @contextmanager
-def bystander_of(cloud: Cloud) -> Iterator[Bystander]:
-    """Sees every version of the cloud's VMs, as ``kubectl get --watch`` tells them."""
-    bystander = Bystander(PACE)
-    options = ["--kubeconfig", str(cloud.kubectl.kubeconfig), "-n", cloud.namespace]
-    command = [str(cloud.kubectl.path), "get", "vm", *options, "--watch", "-o", "jsonpath={@}{'\\n'}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watch:
-        assert watch.stdout is not None
-        lines = watch.stdout
+def bystander_of(cloud: Cloud, lives: int) -> Iterator[Bystander]:
+    """Sees every version of the cloud's VMs, until so many of them are gone."""
+    bystander, gone = Bystander(PACE), set[str]()
+    with changes_of(cloud, "VirtualMachine") as changes:
 
         def look() -> None:
-            for line in lines:
-                bystander.see(cast(VirtualMachine, parse(json.loads(line))))
+            for change in changes:
+                vm = cast(VirtualMachine, parse(change.object))
+                bystander.see(vm)
+                if change.type == "DELETED":
+                    gone.add(vm.uid)
+                if len(gone) == lives:
+                    return
 
         thread = threading.Thread(target=look)
         thread.start()
-        try:
-            yield bystander
-            time.sleep(1)  # what the watch has yet to tell
-        finally:
-            watch.kill()
-            thread.join()
+        yield bystander
+        thread.join(GONE)
+        assert not thread.is_alive(), f"{len(gone)} of {lives} VMs are gone"
 
 
 def recorded(cloud: Cloud) -> list[UsageRecord]:
@@ -98,7 +96,7 @@ def test_a_short_life_is_in_the_record_the_report_and_the_archive(
 ) -> None:
     cloud.up(cloud.pool(1), cloud.flavor(), cloud.image(), cloud.network())
     disk = {"name": "data", "template": {"size": "10Gi"}}
-    with bystander_of(cloud) as bystander:
+    with bystander_of(cloud, 1) as bystander:
         cloud.up(cloud.vm(volumes=[disk]))
         table = out(drover(cluster, "usage", "-n", cloud.namespace))
         assert "Active instances: 1, active RAM: 2Gi" in table
@@ -166,11 +164,12 @@ def test_after_twenty_sigkills_every_vm_is_recorded_once_and_to_the_millisecond(
     operator: Operator, cloud: Cloud, archive: Archive
 ) -> None:
     cloud.up(cloud.pool(2), cloud.flavor(), cloud.image(), cloud.network())
-    with bystander_of(cloud) as bystander:
-        for life in range(20):
-            cloud.apply(*(cloud.vm(f"vm-{life}-{number}") for number in range(3)))
+    lives, at_once = 20, 3
+    with bystander_of(cloud, lives * at_once) as bystander:
+        for life in range(lives):
+            cloud.apply(*(cloud.vm(f"vm-{life}-{number}") for number in range(at_once)))
             if life:
-                names = [f"vm-{life - 1}-{number}" for number in range(3)]
+                names = [f"vm-{life - 1}-{number}" for number in range(at_once)]
                 cloud.kubectl("delete", "vm", *names, "-n", cloud.namespace, "--wait=false")
             time.sleep(0.3 * (life % 5))  # each kill at another moment
             operator.crash()

@@ -79,14 +79,16 @@ class Webhook:
     # Registration
 
     def register(self, **changes: Any) -> None:
-        """As the chart does, but at an address of this machine, and for namespaces that carry the mark."""
+        """As the chart does, but at an address of this machine, for namespaces that carry the mark, and more patient: a
+        webhook that is not answered in time lets pass what a test wants refused.
+        """
         (configuration,) = chart_objects("ValidatingWebhookConfiguration")
         (webhook,) = configuration["webhooks"]
         authority = base64.b64encode((self.folder / "ca.crt").read_bytes()).decode()
         path = webhook["clientConfig"]["service"]["path"]
         webhook["clientConfig"] = {"url": f"https://127.0.0.1:{self.port}{path}", "caBundle": authority}
         webhook["namespaceSelector"] = {"matchLabels": {MARK: "true"}}
-        webhook |= changes
+        webhook |= {"timeoutSeconds": 10} | changes
         self._kubectl("apply", "-f", "-", input=json.dumps(configuration))
 
     def unregister(self) -> None:

@@ -81,6 +81,20 @@ def test_what_the_schema_refuses_is_told_and_not_simulated(tmp_path: Path) -> No
     assert "spec.cpu.guest" in result.stderr
 
 
+def test_text_tells_messages_as_they_are(tmp_path: Path) -> None:
+    odd = vm("a", "[/x]")
+    (tmp_path / "cloud.yaml").write_text(yaml.safe_dump_all([*cloud.base(1), odd]))
+    result = drover_simulate(tmp_path, "--for", "1m")
+    assert result.exit_code == 0, result.output
+    assert "flavor [/x] does not exist" in result.stdout
+
+
+def test_a_time_beyond_the_calendar_is_refused(manifests: Path) -> None:
+    result = drover_simulate(manifests, "--for", "99999999999d")
+    assert result.exit_code == 2
+    assert "--for 99999999999d is above 3660 days: simulate" in " ".join(result.stderr.split())
+
+
 @pytest.mark.parametrize("text", ["1 hour", "h", "-5m", ""])
 def test_a_duration_that_is_none_is_refused(manifests: Path, text: str) -> None:
     result = drover_simulate(manifests, "--for", text)

@@ -92,7 +92,7 @@ def test_every_knob_that_helps_is_named_with_its_figure() -> None:
     assert "instead of 117 MB/s" in told.message
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from((200, 500, 2000)), st.sampled_from((1, 20, 150)), st.sampled_from(("qemu", "kubevirt", "nova")))
 def test_what_is_advised_works(hot: int, rate: int, preset: str) -> None:
     given = move(hot * MIB, rate * MIB, preset=preset)

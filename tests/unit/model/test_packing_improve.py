@@ -20,7 +20,7 @@ from drover.model.packing.improve import improve
 from drover.model.packing.repack import repack
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.data(), st.integers(0, 12))
 def test_it_is_never_worse_than_the_greedy_drain_and_keeps_to_the_budget_and_the_rules(
     data: st.DataObject, budget: int
@@ -44,7 +44,7 @@ def test_it_empties_a_host_by_fewer_moves_than_an_exchange_takes() -> None:
     assert len(moves) < len(greedy)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.data(), st.integers(0, 6))
 def test_a_few_hosts_are_packed_as_well_as_trying_everything_finds(data: st.DataObject, budget: int) -> None:
     fleet = data.draw(snapshots().filter(lambda f: len(f.capacity) <= 3 and len(f.host) <= 7))

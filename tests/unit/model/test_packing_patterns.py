@@ -61,7 +61,6 @@ amounts = st.integers(1, 5)
 tiny = st.dictionaries(st.tuples(amounts, amounts), st.integers(1, 4), min_size=1, max_size=3)
 
 
-@settings(deadline=None)
 @given(tiny, st.tuples(st.integers(5, 9), st.integers(5, 9)))
 def test_the_optimum_of_a_tiny_fleet_is_what_trying_everything_finds(demands: dict[Size, int], capacity: Size) -> None:
     found = optimum(demands, capacity)
@@ -107,7 +106,7 @@ def test_the_patterns_prove_more_than_resources_do() -> None:
     assert found.proven
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(tiny, st.tuples(st.integers(5, 9), st.integers(5, 9)))
 def test_column_generation_ends_at_the_value_of_the_lp_over_all_patterns(
     demands: dict[Size, int], capacity: Size

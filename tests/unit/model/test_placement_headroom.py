@@ -52,7 +52,7 @@ def placed_in_turn(ledger: Ledger, request: Request) -> int:
 # How many more fit
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(fleet=FLEETS, steps=HISTORIES, request=ALONE)
 def test_as_many_fit_as_can_be_placed_one_after_another(
     fleet: list[HostRow], steps: list[Step], request: Request
@@ -166,7 +166,7 @@ def test_what_is_held_back_for_failover_is_there_after_a_failure() -> None:
     assert worst_loss(ledger, one, lambda _: {}).fits == 20
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(fleet=FLEETS, steps=HISTORIES, request=ALONE.map(lambda request: replace(request, pool=None, hosts=None)))
 def test_no_host_costs_more_than_the_worst_one_and_trying_leaves_no_trace(
     fleet: list[HostRow], steps: list[Step], request: Request

@@ -137,7 +137,7 @@ def story_of(*parts: list[HostRow] | list[Step]) -> Story:
     return story
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(FLEETS, st.lists(st.tuples(STEPS, st.integers(0, 9)), min_size=6, max_size=24), QUESTIONS)
 def test_after_any_sequence_ledger_scores_and_decisions_are_those_of_a_plain_search(
     fleet: list[HostRow], steps: list[tuple[Step, int]], questions: list[Request]
@@ -155,7 +155,6 @@ def test_after_any_sequence_ledger_scores_and_decisions_are_those_of_a_plain_sea
         check(told, questions)
 
 
-@settings(deadline=None)
 @given(CLAIMS)
 def test_a_claim_as_stated_is_shared_by_all_its_cells(claim: Claim) -> None:
     """The plain account knows no other, and no contributor states one."""
@@ -176,7 +175,7 @@ def test_a_guest_of_two_cells_fits_only_where_both_have_room(stated: list[tuple[
     assert (pick(story.ledger, question) == "p1-1") is fits
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(FLEETS, st.lists(STEPS, max_size=12), QUESTIONS, st.lists(REQUESTS, min_size=1, max_size=6), st.data())
 def test_placing_and_releasing_restores_every_bit(
     fleet: list[HostRow], steps: list[Step], questions: list[Request], guests: list[Request], data: st.DataObject
@@ -202,7 +201,7 @@ def test_placing_and_releasing_restores_every_bit(
     assert bits() == before
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(FLEETS, st.lists(STEPS, min_size=4, max_size=16), QUESTIONS, st.data())
 def test_adding_capacity_or_removing_a_constraint_never_makes_a_feasible_request_infeasible(
     fleet: list[HostRow], steps: list[Step], questions: list[Request], data: st.DataObject
@@ -250,7 +249,7 @@ def relaxations(request: Request) -> Iterator[Request]:
     yield from (replace(request, **change) for change in changes)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(FLEETS, st.lists(REQUESTS, min_size=1, max_size=3), st.lists(st.integers(0, 11), min_size=10, max_size=40))
 def test_no_placement_or_move_breaks_what_any_request_asked_for(
     fleet: list[HostRow], kinds: list[Request], choices: list[int]
@@ -306,7 +305,7 @@ def check_cells(plain: Plain, row: HostRow) -> None:
         assert memory <= row.allocatable.memory // row.cells
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(FLEETS, REQUESTS, REQUESTS)
 def test_requests_of_one_signature_share_one_row(fleet: list[HostRow], request: Request, other: Request) -> None:
     ledger = story_of(fleet).ledger

@@ -61,7 +61,7 @@ def ledger_of(*rows: HostRow, **claims: tuple[str, Resources]) -> Ledger:
 # Trials
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(["place", "withdraw", "block", "undo"]), st.integers(0, 5)), max_size=12))
 def test_nothing_is_left_of_a_trial_to_the_bit(steps: list[tuple[str, int]]) -> None:
     ledger = ledger_of(*(host(n) for n in range(4)), a=("h-0", size(2)), b=("h-1", size(5)), c=("h-1", size(1)))
@@ -137,7 +137,7 @@ def test_large_members_of_a_group_kept_apart_choose_first() -> None:
     assert place_together(ledger, {"a": small, "b": large}) == {"b": "h-0", "a": "h-1"}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(1, 8), min_size=2, max_size=5),
     st.lists(st.integers(1, 6), min_size=1, max_size=6),
@@ -181,7 +181,7 @@ def test_the_least_important_go_and_no_more_than_needed() -> None:
     assert evict_for(ledger, Request(size(9)), there) is None
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4), st.integers(-5, 5)), min_size=5, max_size=15),
     st.integers(2, 4),

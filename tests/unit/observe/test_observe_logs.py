@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from drover.observe.logs import JsonFormatter, Sparing, TextFormatter
+from drover.observe.logs import FORGET_SECONDS, JsonFormatter, Sparing, TextFormatter
 
 
 def record(message: str, **extra: object) -> logging.LogRecord:
@@ -57,6 +57,16 @@ def test_a_complaint_is_told_once_a_minute_with_how_often_it_came() -> None:
         if sparing.filter(again):
             told.append((second, vars(again).get("repeated")))
     assert told == [(0, None), (60, 5), (120, 5)]
+
+
+def test_a_complaint_that_does_not_come_again_is_forgotten() -> None:
+    now = [0.0]
+    sparing = Sparing(lambda: now[0])
+    for number in range(1000):
+        now[0] = number * 10.0
+        assert sparing.filter(complaint("failed", f"port {number}"))
+        assert not sparing.filter(complaint("failed", f"port {number}"))
+    assert len(sparing._told) <= FORGET_SECONDS / 10 + 1
 
 
 @pytest.mark.parametrize(

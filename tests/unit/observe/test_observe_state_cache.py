@@ -59,7 +59,7 @@ def _newer(resource: AnyResource, world: World) -> AnyResource:
     return resource.model_copy(update={"metadata": metadata})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(steps(), max_size=6), max_size=6))
 def test_a_page_that_followed_every_change_is_as_good_as_new(scrapes: list[list[Step]]) -> None:
     async def run() -> None:
