@@ -8,7 +8,7 @@ from clouds import Cloud, Manifest
 from rights import ROOT
 
 from controlplane import Kubectl, KubectlError
-from drover.api.kinds import BY_PLURAL
+from drover.api.kinds import BY_PLURAL, CURRENT, WATCHED
 from drover.api.meta import GROUP
 
 ROLES = {
@@ -91,6 +91,18 @@ def test_each_role_allows_what_it_says_and_no_more(tenants: Cloud) -> None:
         ("create", "migrationpolicies"): "keeper",
     }
     assert _who_may(tenants, list(table)) == table
+
+
+def test_who_may_view_the_cluster_may_read_all_that_the_commands_for_planning_read(tenants: Cloud) -> None:
+    auditor = f"auditor-{tenants.namespace}"
+    tenants.kubectl("create", "clusterrolebinding", auditor, "--clusterrole=view", f"--user={auditor}")
+    try:
+        for kind in CURRENT:
+            model = WATCHED[kind]
+            resource = f"{model.PLURAL}.{model.GROUP}".rstrip(".")
+            tenants.kubectl("get", resource, "-A", "--as", auditor, "--as-group=system:authenticated")
+    finally:
+        tenants.kubectl("delete", "clusterrolebinding", auditor)
 
 
 def test_moving_vms_needs_the_right_to_execute(tenants: Cloud) -> None:
