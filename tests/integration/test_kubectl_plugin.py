@@ -139,6 +139,7 @@ def test_a_migration_that_is_cancelled_ends_the_waiting_with_an_error(base: Clou
 
 def test_a_host_is_drained_while_one_waits_and_given_back(base: Cloud, cluster: ControlPlane) -> None:
     there = base.status("vm")["hostName"]
+    base.kubectl("wait", "host", there, "--for=jsonpath={.status.virtualMachines}=1", "--timeout=30s")
     asked, empty = out(kubectl_drover(cluster, "drain", there, "--wait")).splitlines()
     assert asked.startswith(f"host.drover.dev/{there}: drains, 1 VM to move")
     assert empty.startswith(f"{there} is empty: it can be serviced")

@@ -160,7 +160,7 @@ def _live_through_everything(cloud: Cloud) -> None:
     cloud.patch("host", drained, {"maintenance": {"mode": "Drain"}})
     cloud.host_phase(drained, "Maintenance")
     cloud.patch("npool", cloud.namespace, {"replicas": 2})
-    cloud.kubectl("wait", "--for=delete", f"host/{cloud.host(2)}", "--timeout=30s")
+    cloud.kubectl("wait", "--for=delete", f"host/{drained}", "--timeout=60s")
 
 
 def _empty(cloud: Cloud) -> None:

@@ -21,6 +21,7 @@ from drover.kube.api import (
     Api,
     ApiError,
     FatalError,
+    UnansweredError,
     Unmetered,
     Verb,
     collection_of,
@@ -79,6 +80,8 @@ OperatorNamespace = Annotated[
 OPERATOR_NAMESPACE = "drover-system"
 VirtualMachineName = Annotated[str, typer.Argument(metavar="VM", help="Name of the VM, or vm/NAME.")]
 
+ATTEMPTS = 10
+"""Of a request that the API server puts off."""
 WRITES = (("fieldManager", "kubectl-drover"), ("fieldValidation", "Strict"))
 
 ResultT = TypeVar("ResultT")
@@ -158,10 +161,9 @@ class Server:
         body: dict[str, Any] | None = None,
         query: Iterable[tuple[str, str]] = (),
     ) -> dict[str, Any]:
-        timeout = LIST_TIMEOUT if verb == "list" else REQUEST_TIMEOUT
         with answering(self.api):
             try:
-                return await self.api.request(verb, resource, path, body=body, query=query, timeout=timeout)
+                return await self._asked(verb, resource, path, body, query)
             except ApiError as error:
                 if error.code == 401:
                     raise
@@ -175,6 +177,21 @@ class Server:
                     mend = f"see that one with `kubectl get {resource}`, and delete it to have it anew"
                     raise CommandError(f"{error.message}: {mend}") from error
                 raise CommandError(error.message) from error
+
+    async def _asked(
+        self, verb: Verb, resource: str, path: str, body: dict[str, Any] | None, query: Iterable[tuple[str, str]]
+    ) -> dict[str, Any]:
+        """What the API server puts off, as it does while it starts, is asked again when it says, as kubectl does."""
+        timeout = LIST_TIMEOUT if verb == "list" else REQUEST_TIMEOUT
+        attempt = 1
+        while True:
+            try:
+                return await self.api.request(verb, resource, path, body=body, query=query, timeout=timeout)
+            except UnansweredError as error:
+                if error.code != 429 or not error.retry_after or attempt == ATTEMPTS:
+                    raise
+                await asyncio.sleep(error.retry_after)
+            attempt += 1
 
 
 def _typed(kind: type[ResourceT], raw: dict[str, Any]) -> ResourceT:

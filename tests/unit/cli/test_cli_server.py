@@ -25,6 +25,11 @@ def raw(name: str, phase: str = "Running") -> Wire:
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
+    put_off = iter([web.Response(status=429, headers={"Retry-After": "1"})])
+
+    async def late(_: web.Request) -> web.Response:
+        return next(put_off, None) or web.json_response(raw("late"))
+
     async def one(request: web.Request) -> web.Response:
         return web.json_response(raw(request.match_info["name"], "Hibernated"))
 
@@ -38,6 +43,7 @@ async def server() -> AsyncIterator[Server]:
     app = web.Application()
     app.router.add_get(PATH, some)
     app.router.add_post(PATH, create)
+    app.router.add_get(f"{PATH}/late", late)
     app.router.add_route("*", f"{PATH}/{{name}}", one)
     configuration: Configuration = type.__call__(Configuration)
     async with serving(app, "127.0.0.1", 0) as configuration.host, Api(configuration, Unmetered()) as api:
@@ -52,6 +58,10 @@ async def test_a_list_leaves_out_what_does_not_parse_with_one_warning(
     told = "warning: 2 virtualmachines left out: VirtualMachine shop/b does not parse (status.phase: "
     assert line.startswith(told)
     assert line.endswith("): update kubectl-drover")
+
+
+async def test_what_the_api_server_puts_off_is_asked_again_when_it_says(server: Server) -> None:
+    assert (await server.get(VirtualMachine, "late", "shop")).name == "late"
 
 
 async def test_an_object_that_does_not_parse_is_an_error_with_its_field(server: Server) -> None:
