@@ -42,7 +42,7 @@ def main() -> None:
     options = parser.parse_args()
     sample = first_running()
     if sample is None:
-        print("skipped: no VM runs in the cluster that KUBECONFIG names")
+        print("skipped: KUBECONFIG names no cluster in which a VM runs")
         return
     subprocess.run(("kubectl", "create", "namespace", NAMESPACE), check=True, stdout=subprocess.DEVNULL)
     try:
@@ -56,7 +56,9 @@ def main() -> None:
 
 
 def first_running() -> dict[str, Any] | None:
-    done = subprocess.run(GET, check=True, capture_output=True)
+    done = subprocess.run(GET, check=False, capture_output=True)
+    if done.returncode:
+        return None
     return next((vm for vm in json.loads(done.stdout)["items"] if vm["status"].get("phase") == "Running"), None)
 
 
