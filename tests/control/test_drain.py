@@ -26,18 +26,19 @@ from worlds import (
 )
 
 from drover.api.host import Drain, Host, HostStatus
+from drover.api.meta import OPERATOR_NAMESPACE
 from drover.api.migrationplan import MigrationPlan
 from drover.api.migrationplanstatus import PlanMigration
 from drover.control.host import CONTROLLER, reconcile
 from drover.control.outcome import Create, Delete, Outcome, PatchSpec
-from drover.control.world import DEFAULT_NAMESPACE, World
+from drover.control.world import World
 
 DRAIN = {"mode": "Drain"}
 
 
 def drain_plan(name: str = "drain-p1-0-1", status: dict[str, Any] | None = None, **fields: Any) -> MigrationPlan:
     labels = {"drover.dev/trigger": "drain"}
-    return plan(name, namespace=DEFAULT_NAMESPACE, host_name="p1-0", labels=labels, status=status, **fields)
+    return plan(name, namespace=OPERATOR_NAMESPACE, host_name="p1-0", labels=labels, status=status, **fields)
 
 
 def ended_plan(name: str = "drain-p1-0-1", at: float = 0, reason: str = "NoTarget") -> MigrationPlan:
@@ -109,7 +110,7 @@ def test_a_drain_is_looked_over_and_then_makes_one_plan_for_the_host() -> None:
     assert isinstance(child, Create)
     made = child.resource
     assert isinstance(made, MigrationPlan)
-    assert (made.namespace, made.name) == (DEFAULT_NAMESPACE, "drain-p1-0-4")
+    assert (made.namespace, made.name) == (OPERATOR_NAMESPACE, "drain-p1-0-4")
     assert made.metadata.labels == {"drover.dev/trigger": "drain"}
     assert (made.spec.host_name, made.spec.priority, made.spec.mode) == ("p1-0", "UserTriggered", "Execute")
 
@@ -183,7 +184,7 @@ def test_a_plan_that_a_crash_left_behind_is_taken_up() -> None:
 
 def test_somebody_elses_plan_for_the_host_is_not_the_drains() -> None:
     machine = host(maintenance=DRAIN)
-    other = plan("by-hand", namespace=DEFAULT_NAMESPACE, host_name="p1-0")
+    other = plan("by-hand", namespace=OPERATOR_NAMESPACE, host_name="p1-0")
     _, outcome = announced(machine, draining(machine, vm("a", status=placed()), other))
     assert created(outcome) == ["drain-p1-0-1"]
 
@@ -246,7 +247,7 @@ FULL = vm("full", status=placed("p1-1", memory="63Gi"))
 
 
 def drained_by(name: str) -> dict[str, Any]:
-    ref = {"name": name, "namespace": DEFAULT_NAMESPACE}
+    ref = {"name": name, "namespace": OPERATOR_NAMESPACE}
     conditions = [condition("Ready", "True", "HostReady")]
     return {"phase": "Draining", "drain": {"planRef": ref}, "conditions": conditions}
 

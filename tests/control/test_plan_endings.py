@@ -26,13 +26,13 @@ from plans import (
 from plans import world as world_with
 from worlds import NOW, condition, edited, host, later, message, migration, placed, plan, reasons, taken, told, vm
 
-from drover.api.meta import FINALIZER
+from drover.api.meta import FINALIZER, OPERATOR_NAMESPACE
 from drover.api.migrationplanstatus import PlanEstimate
 from drover.api.virtualmachinemigration import Quantiles, VirtualMachineMigration
 from drover.control.migrationplan.controller import reconcile
 from drover.control.outcome import Delete, Outcome
 from drover.control.virtualmachinemigration.controller import reconcile as reconcile_move
-from drover.control.world import DEFAULT_NAMESPACE, World
+from drover.control.world import World
 from drover.control.world.claims import PLAN_UID_LABEL
 
 NO_RETRY = {"limit": 0}
@@ -412,7 +412,7 @@ def test_a_vm_that_got_where_it_should_be_by_itself_is_not_moved_again() -> None
 
 
 def test_a_vm_that_has_left_the_host_that_is_drained_is_not_moved_again() -> None:
-    subject = plan(host_name="p1-0", namespace=DEFAULT_NAMESPACE, limits={"maxConcurrent": 1})
+    subject = plan(host_name="p1-0", namespace=OPERATOR_NAMESPACE, limits={"maxConcurrent": 1})
     seen = world_with(subject, vm("b", status=placed()))
     for _ in range(2):
         subject = taken(seen, subject, reconcile(subject, seen, NOW))

@@ -20,6 +20,8 @@ GROUP = "drover.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 FINALIZER = f"{GROUP}/protect"
+OPERATOR_NAMESPACE = "drover-system"
+"""Of the operator's Lease and of the plans that drain hosts, unless it is told another."""
 MAX_PHASE_TRANSITIONS = 32
 
 

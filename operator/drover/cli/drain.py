@@ -8,11 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from drover.api.host import Host
-from drover.api.meta import dump
+from drover.api.meta import OPERATOR_NAMESPACE, dump
 from drover.cli.following import Step, follow, leaderless
 from drover.cli.output import Output
 from drover.cli.server import (
-    OPERATOR_NAMESPACE,
     CommandError,
     Context,
     Kubeconfig,

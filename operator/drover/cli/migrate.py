@@ -8,14 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from drover.api.meta import dump
+from drover.api.meta import OPERATOR_NAMESPACE, dump
 from drover.api.virtualmachinemigration import VirtualMachineMigration
 from drover.cli.cluster import Cluster, opened
 from drover.cli.following import follow, leaderless
 from drover.cli.moving import Estimated, ending, estimated, forecast, manifest_of, step_of
 from drover.cli.output import Output
 from drover.cli.server import (
-    OPERATOR_NAMESPACE,
     Context,
     Kubeconfig,
     Namespace,

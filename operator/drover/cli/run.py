@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from drover.cli.server import OPERATOR_NAMESPACE, Context, Kubeconfig, namespace_name
+from drover.api.meta import OPERATOR_NAMESPACE
+from drover.cli.server import Context, Kubeconfig, namespace_name
 from drover.cli.service import until_stopped
 from drover.control.controllers import CONTROLLERS
 from drover.kube.connection import Connection

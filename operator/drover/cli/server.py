@@ -77,7 +77,6 @@ AllNamespaces = Annotated[
 OperatorNamespace = Annotated[
     str, typer.Option(metavar="NAME", callback=namespace_name, help="Namespace of the operator, where its Lease is.")
 ]
-OPERATOR_NAMESPACE = "drover-system"
 VirtualMachineName = Annotated[str, typer.Argument(metavar="VM", help="Name of the VM, or vm/NAME.")]
 
 ATTEMPTS = 10

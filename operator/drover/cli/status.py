@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from drover.api.host import Host
-from drover.api.meta import AnyResource
+from drover.api.meta import OPERATOR_NAMESPACE, AnyResource
 from drover.api.migrationplan import MigrationPlan
 from drover.api.nodepool import NodePool
 from drover.api.usagerecord import UsageRecord
@@ -21,7 +21,6 @@ from drover.api.virtualmachine import VirtualMachine
 from drover.cli import garbage
 from drover.cli.output import Output, console
 from drover.cli.server import (
-    OPERATOR_NAMESPACE,
     AllNamespaces,
     Context,
     ForbiddenError,

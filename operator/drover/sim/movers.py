@@ -7,11 +7,11 @@ from random import Random
 from typing import Any
 
 from drover.api.host import Host
+from drover.api.meta import OPERATOR_NAMESPACE
 from drover.api.migrationplan import MigrationPlan
 from drover.api.migrationpolicy import MigrationPolicy
 from drover.api.virtualmachine import VirtualMachine
 from drover.api.virtualmachinemigration import VirtualMachineMigration
-from drover.control.world import DEFAULT_NAMESPACE
 from drover.sim import cloud
 from drover.sim.cloud import NAMESPACES, manifest
 from drover.sim.requests import anything, create, delete, everything, fresh, patch
@@ -55,7 +55,7 @@ def plan_migrations(sim: Simulation) -> None:
     namespace = random.choice(NAMESPACES)
     scope: dict[str, Any] = {"selector": {"matchLabels": {"tier": "x"}}}
     if host is not None and random.random() < 0.5:
-        scope, namespace = {"hostName": host.name}, DEFAULT_NAMESPACE
+        scope, namespace = {"hostName": host.name}, OPERATOR_NAMESPACE
     elif random.random() < 0.3:
         vms = [vm.name for vm in everything(sim, VirtualMachine) if vm.namespace == namespace]
         chosen = random.sample(vms, min(len(vms), random.randint(1, 4)))

@@ -1,5 +1,5 @@
 """What the engine knows: every object, the indexes over them, and the books of what is claimed."""
 
-from drover.control.world.world import DEFAULT_NAMESPACE, World
+from drover.control.world.world import World
 
-__all__ = ["DEFAULT_NAMESPACE", "World"]
+__all__ = ["World"]

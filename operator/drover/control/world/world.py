@@ -20,7 +20,7 @@ from typing import TypeVar, cast
 
 from drover.api.host import Host
 from drover.api.image import Image
-from drover.api.meta import AnyResource, Key
+from drover.api.meta import OPERATOR_NAMESPACE, AnyResource, Key
 from drover.api.migrationplan import MigrationPlan
 from drover.api.network import Network
 from drover.api.nodepool import NodePool
@@ -40,14 +40,13 @@ from drover.model.placement import Ledger
 ResourceT = TypeVar("ResourceT", bound=AnyResource)
 Listener = Callable[[AnyResource | None, AnyResource | None], None]
 
-DEFAULT_NAMESPACE = "drover-system"
 MAX_TOMBSTONES = 65_536
 
 
 class World:
     """Every object by key, the indexes over them, the host ledger and the address books."""
 
-    def __init__(self, operator_namespace: str = DEFAULT_NAMESPACE) -> None:
+    def __init__(self, operator_namespace: str = OPERATOR_NAMESPACE) -> None:
         self.operator_namespace = operator_namespace
         self._observed: dict[str, dict[Key, AnyResource]] = defaultdict(dict)
         self._assumed: dict[Key, AnyResource] = {}
